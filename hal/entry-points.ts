@@ -1,0 +1,69 @@
+import type { Hal } from './hal.ts';
+import type { Key } from './panel.ts';
+import type { PowerEvent, ResetReason } from './power.ts';
+import type { CompletionResult, Operation } from './secure.ts';
+
+/**
+ * What running software offers the board. The board calls one at a time and never from within another; each runs to completion.
+ * An exception that leaves one is a CPU fault: crash log, reset.
+ */
+export interface EntryPoints {
+  /** A frame passed the receive filter. `bytes` may be longer than the frame and is the NIC's again when this returns. */
+  onFrame(bytes: Uint8Array, length: number): void;
+  /** The armed alarm fired; early or repeated calls are harmless. */
+  onAlarm(): void;
+  onLink(up: boolean): void;
+  onPower(event: PowerEvent): void;
+  onInput(key: Key): void;
+  onCompletion(operation: Operation, result: CompletionResult): void;
+}
+
+/** The name of a slot in the flash map. */
+export type SlotName = 'A' | 'B' | 'recovery';
+
+/** Slot as the boot services report it; the trailer's format stays theirs. */
+export interface SlotReport {
+  readonly slot: SlotName;
+  readonly state: 'empty' | 'invalid' | 'untried' | 'trial' | 'confirmed' | 'reverted';
+  /** Null unless the slot holds a well-formed image. */
+  readonly load: string | null;
+  readonly version: string | null;
+  readonly running: boolean;
+}
+
+/** Writes one image into a slot, piece by piece, while the other slot runs. */
+export interface Installer {
+  /** Appends octets. Returns an error sentence, after which only `abort` is legal, or null. */
+  write(octets: Uint8Array): string | null;
+  /** Verifies what was written (signature, model, HAL ABI, security counter) and marks the slot for one trial boot. Null, or an error sentence. */
+  finish(): string | null;
+  /** Leaves the slot empty. */
+  abort(): void;
+}
+
+/** The bootloader's own functions, handed over at hand-off as UEFI does. */
+export interface BootServices {
+  /** The running load has registered: it stays. Raises the security counter. Harmless when already confirmed. */
+  confirm(): void;
+  slots(): readonly SlotReport[];
+  /** Opens the slot that is not running. `size` is the whole image in octets. Returns an error sentence when it cannot fit. */
+  beginInstall(size: number): Installer | string;
+}
+
+/** What the bootloader tells the software it starts. */
+export interface BootRecord {
+  readonly slot: SlotName;
+  readonly load: string;
+  readonly version: string;
+  /** SHA-256 of the signed part, lower-case hexadecimal. */
+  readonly digest: string;
+  /** The boot key that verified it. */
+  readonly keyId: string;
+  /** True on the one boot in which a new image has to prove itself. */
+  readonly trial: boolean;
+  readonly resetReason: ResetReason;
+  readonly services: BootServices;
+}
+
+/** The payload: one function expression, evaluated once per image digest and called once per phone and boot. */
+export type Payload = (hal: Hal, boot: BootRecord) => EntryPoints;

@@ -1,0 +1,139 @@
+/**
+ * The events the outside relies on, by name. The board adds `at`, `time` and `phone`; additions are free, a change of a
+ * name or a field is a breaking change. Addresses are text here (`10.0.0.5`), for this is where people and scripts read.
+ */
+
+export type StageName =
+  | 'power'
+  | 'image'
+  | 'voice-vlan'
+  | 'address'
+  | 'tftp-server'
+  | 'ctl-file'
+  | 'itl-file'
+  | 'configuration'
+  | 'call-manager';
+
+export const STAGE_NAMES: readonly StageName[] = [
+  'power',
+  'image',
+  'voice-vlan',
+  'address',
+  'tftp-server',
+  'ctl-file',
+  'itl-file',
+  'configuration',
+  'call-manager',
+];
+
+export type StageOutcome = 'done' | 'skipped' | 'failed';
+
+/** Fields by event type. `reason` on a failed stage is a stable slug such as `dhcp.no-offer`. */
+export interface TraceEvents {
+  'link.up': { speed: number };
+  'link.down': Record<never, never>;
+  neighbor: {
+    device: string;
+    port: string;
+    nativeVlan: number | null;
+    voiceVlan: number | null;
+    via: 'cdp' | 'lldp';
+  };
+  'power.on': { source: 'poe' | 'external'; class: number | null; allocatedMilliwatts: number | null };
+  'power.off': Record<never, never>;
+  'power.reset': { reason: string };
+  'boot.handoff': {
+    slot: string;
+    load: string;
+    version: string;
+    digest: string;
+    signature: string;
+    trial: boolean;
+  };
+  'boot.rejected': { slot: string; reason: string };
+  'stage.enter': { stage: StageName };
+  'stage.leave': { stage: StageName; outcome: StageOutcome; reason?: string };
+  'vlan.learned': {
+    vlan: number | null;
+    source: 'cdp' | 'lldp-med' | 'admin' | 'none';
+    priority: number;
+    dscp: number;
+  };
+  'dhcp.bound': {
+    address: string;
+    router: string | null;
+    server: string;
+    leaseSeconds: number;
+    tftp: readonly string[];
+    domain: string | null;
+    dns: readonly string[];
+  };
+  'dhcp.lost': { address: string; reason: string };
+  'tftp.server': {
+    servers: readonly string[];
+    source: 'alternate' | 'option150' | 'option66' | 'siaddr' | 'dns' | 'static';
+  };
+  'file.request': { name: string; server: string; via: 'tftp' | 'http' };
+  'file.done': {
+    name: string;
+    server: string;
+    via: 'tftp' | 'http';
+    outcome: 'received' | 'not-found' | 'timeout' | 'error' | 'too-large';
+    bytes: number;
+  };
+  'trust.list': {
+    list: 'ctl' | 'itl';
+    outcome: 'installed' | 'updated' | 'unchanged' | 'absent' | 'rejected' | 'cleared';
+    reason?: string;
+    signer?: string;
+  };
+  'config.applied': {
+    name: string;
+    signature: 'verified' | 'none';
+    encrypted: boolean;
+    protocol: string;
+    load: string;
+    callManagers: readonly { host: string; port: number; priority: number }[];
+    security: 'none' | 'authenticated' | 'encrypted';
+    /** True when no server answered and the last good configuration out of flash is used. */
+    cached?: boolean;
+  };
+  'callmanager.connect': {
+    host: string;
+    port: number;
+    transport: 'tcp' | 'tls';
+    priority: number;
+    outcome: 'connected' | 'failed';
+    reason?: string;
+  };
+  'registration.accepted': {
+    host: string;
+    port: number;
+    protocol: 'sccp' | 'sip';
+    transport: 'tcp' | 'tls' | 'udp';
+    lines: readonly string[];
+    elapsed: number;
+    keepaliveSeconds: number;
+  };
+  'registration.rejected': { host: string; reason: string };
+  'registration.lost': { host: string; reason: string };
+  'reset.requested': { by: string; kind: 'reset' | 'restart' | 'apply-config' };
+  failover: { from: string; to: string; cause: string; seconds: number };
+  'keepalive.late': { by: number };
+  panel: {
+    leds: Readonly<Record<string, string>>;
+    text: readonly string[];
+    softKeys: readonly string[];
+  };
+  status: { message: string };
+  fault: { reason: string; detail: string };
+}
+
+export type EventType = keyof TraceEvents;
+
+export interface Trace {
+  /** Fields are copied or serialised before the call returns. */
+  event<T extends EventType>(type: T, fields: TraceEvents[T]): void;
+  /** For engineers: one line about why something was ignored or chosen. Dropped unless somebody listens. */
+  debug(line: string): void;
+}

@@ -1,0 +1,117 @@
+/**
+ * Everything that can be set with `--set NAME=VALUE`: figures that no public document pins down, or that a lab wants to
+ * turn. One table, read by the firmware through `hal.tunables` and listed by `sepia tunables`.
+ *
+ * Confidence: S seen in a real source, log or capture; D vendor documentation; R a standard; I inferred; ? a guess.
+ */
+
+export type Confidence = 'S' | 'D' | 'R' | 'I' | '?';
+
+export interface NumberTunable {
+  readonly kind: 'number';
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  readonly unit: string;
+  readonly confidence: Confidence;
+  readonly source: string;
+  readonly about: string;
+}
+
+export interface ChoiceTunable<T extends string = string> {
+  readonly kind: 'choice';
+  readonly default: T;
+  readonly choices: readonly T[];
+  readonly confidence: Confidence;
+  readonly source: string;
+  readonly about: string;
+}
+
+export type Tunable = NumberTunable | ChoiceTunable;
+
+/** Durations are in seconds in this table, since people write them; the firmware multiplies by `SECOND`. */
+function number(
+  value: number,
+  [min, max]: readonly [number, number],
+  unit: string,
+  confidence: Confidence,
+  source: string,
+  about: string,
+): NumberTunable {
+  return { kind: 'number', default: value, min, max, unit, confidence, source, about };
+}
+
+function choice<T extends string>(
+  value: T,
+  choices: readonly T[],
+  confidence: Confidence,
+  source: string,
+  about: string,
+): ChoiceTunable<T> {
+  return { kind: 'choice', default: value, choices, confidence, source, about };
+}
+
+export const TUNABLES = {
+  'cdp.interval': number(60, [1, 900], 's', 'S', 'voiphopper', 'steady interval between CDP announcements'),
+  'cdp.ttl': number(180, [10, 255], 's', 'S', 'captures', 'CDP hold time sent'),
+  'cdp.bootQueries': number(10, [1, 60], 'frames', '?', 'discovery 2.5', 'CDP queries sent while nothing is heard'),
+  'cdp.bootInterval': number(1, [0.1, 30], 's', '?', 'discovery 2.5', 'spacing of CDP queries at boot'),
+  'lldp.interval': number(30, [1, 3600], 's', 'R', '802.1AB 9.2.5.7', 'steady interval between LLDP announcements'),
+  'lldp.fastStartCount': number(3, [1, 10], 'frames', 'R', 'TIA-1057 11.2.1', 'LLDP-MED fast start repeat count'),
+  'vlan.totalWait': number(12, [0, 120], 's', '?', 'discovery 13', 'wait for a voice VLAN before going on untagged'),
+  'vlan.precedence': choice(
+    'cdp',
+    ['cdp', 'lldp', 'last'],
+    '?',
+    'discovery 3.4',
+    'who wins when CDP and LLDP-MED differ',
+  ),
+  'dhcp.maxDiscovers': number(5, [1, 100], 'tries', '?', 'discovery 13', 'DISCOVERs before a stored lease is used'),
+  'dhcp.probeCount': number(1, [0, 3], 'frames', 'R', 'RFC 5227 2.1.1', 'ARP probes before an address is used'),
+  'dhcp.probeInterval': number(0.2, [0.05, 2], 's', '?', 'RFC 5227 2.1.1', 'wait after each ARP probe'),
+  'tftp.firstRetry': number(0.5, [0.05, 10], 's', 'S', 'emcc', 'first TFTP retransmission'),
+  'tftp.maxRetry': number(4, [0.1, 60], 's', '?', 'discovery 5.2', 'ceiling of the doubling TFTP retransmission'),
+  'tftp.tries': number(6, [1, 30], 'tries', '?', 'discovery 13', 'TFTP requests before the server is given up'),
+  'file.maxConfigSize': number(2_097_152, [1024, 67_108_864], 'octets', 'D', 'discovery 5.4', 'configuration size cap'),
+  'config.retryLoop': number(45, [1, 600], 's', 'S', 'emcc', 'wait before the configuration is asked for again'),
+  'sccp.connectTimeout': number(10, [1, 120], 's', 'I', 'sccp 3.2', 'TCP connect timeout for one call manager'),
+  'sccp.registerTimeout': number(30, [1, 300], 's', 'I', 'sccp 3.2', 'wait for RegisterAck'),
+  'sccp.answerTimeout': number(3, [0.5, 30], 's', 'I', 'sccp 2.1', 'wait for an answer that some servers never give'),
+  'sccp.keepaliveMisses': number(
+    3,
+    [1, 10],
+    'misses',
+    'D',
+    'sccp 3.1',
+    'unanswered keepalives before the node is lost',
+  ),
+  'sccp.rejectWait': number(45, [1, 600], 's', 'I', 'sccp 3.2', 'wait after RegisterReject'),
+  'callmanager.roundWait': number(10, [1, 600], 's', 'I', 'sccp 3.2', 'wait after a fruitless round through the list'),
+  'callmanager.roundWaitMax': number(60, [1, 3600], 's', 'I', 'sccp 3.2', 'ceiling of that wait'),
+  'boot.ledStep': number(
+    0.5,
+    [0, 10],
+    's',
+    '?',
+    'discovery 8.1',
+    'time of one lamp of the start-up sequence, realistic timing only',
+  ),
+} as const satisfies Record<string, Tunable>;
+
+export type TunableName = keyof typeof TUNABLES;
+
+type ValueOf<T> = T extends { kind: 'number' }
+  ? number
+  : T extends { kind: 'choice'; choices: readonly (infer C)[] }
+    ? C
+    : never;
+
+/** A value for each name; one frozen object shared by all phones of a group. */
+export type TunableValues = { readonly [N in TunableName]: ValueOf<(typeof TUNABLES)[N]> };
+
+/** The defaults, with what the operator set laid over them. */
+export function tunableValues(overrides: Partial<TunableValues> = {}): TunableValues {
+  const values: Record<string, number | string> = {};
+  for (const [name, tunable] of Object.entries(TUNABLES)) values[name] = tunable.default;
+  return Object.freeze(Object.assign(values, overrides)) as TunableValues;
+}

@@ -1,0 +1,20 @@
+import type { LinkState } from './nic.ts';
+
+/** Who is plugged into a wire: a NIC, a switch port. */
+export interface WireReceiver {
+  /** A frame without FCS. `bytes` may be longer than `length` and is only valid until the call returns. */
+  frame(bytes: Uint8Array, length: number): void;
+  link(state: LinkState): void;
+}
+
+/**
+ * One end of something that carries Ethernet frames: a virtual cable, an af-packet socket, a UDP tunnel; or one of those behind an
+ * impairment or a tap, which have the same shape.
+ */
+export interface WireEnd {
+  /** Sends the first `length` octets. The wire copies what it has to keep before it returns. Silently lost while the link is down, as on copper. */
+  transmit(bytes: Uint8Array, length: number): void;
+  /** Plugs in the one receiver; it hears `link` at once with the present state and on every change. */
+  attach(receiver: WireReceiver): void;
+  link(): LinkState;
+}
