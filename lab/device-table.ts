@@ -1,0 +1,209 @@
+/**
+ * The lab's database of telephones: what the call managers know about each, and what its configuration file is generated from.
+ *
+ * Devices are stored by range where they are alike, so that 40,000 of them cost one row; a row of its own exists only for a device
+ * that was added singly, registered itself, or was changed.
+ */
+import type { Mac } from '../hal/nic.ts';
+
+export interface DeviceLine {
+  /** The directory number, as dialled: `2001`. */
+  readonly directoryNumber: string;
+  /** Text beside the line button. */
+  readonly label: string;
+  /** Caller's name shown to others. */
+  readonly displayName: string;
+}
+
+export interface SpeedDial {
+  readonly number: string;
+  readonly label: string;
+}
+
+export interface Device {
+  /** `SEP` and twelve upper-case hexadecimal digits. */
+  readonly name: string;
+  /** As users write it: `7975`. */
+  readonly model: string;
+  /** CUCM device type enumeration: 437 for a 7975. */
+  readonly deviceType: number;
+  readonly protocol: 'sccp' | 'sip';
+  readonly description: string;
+  readonly lines: readonly DeviceLine[];
+  readonly speedDials: readonly SpeedDial[];
+  /** Load name without `.loads`; empty keeps the one the phone runs. */
+  readonly load: string;
+  /** Indexes into the lab's list of call managers, by priority; empty means all of them in order. */
+  readonly callManagers: readonly number[];
+  /** Rises with each change; part of the configuration file's version stamp. */
+  readonly revision: number;
+}
+
+/** What an administrator writes; the rest of a `Device` has defaults. */
+export interface NewDevice {
+  readonly name: string;
+  readonly model: string;
+  readonly deviceType: number;
+  readonly protocol?: 'sccp' | 'sip';
+  readonly description?: string;
+  readonly lines?: readonly DeviceLine[];
+  readonly speedDials?: readonly SpeedDial[];
+  readonly load?: string;
+  readonly callManagers?: readonly number[];
+}
+
+/** `count` devices that differ in MAC address and directory number only. */
+export interface DeviceRange extends Omit<NewDevice, 'name' | 'description' | 'lines'> {
+  readonly firstMac: Mac;
+  readonly count: number;
+  /** Directory number of the first line of the first device; the next device has the next `lineCount` numbers. */
+  readonly firstNumber: number;
+  readonly lineCount: number;
+}
+
+const DEVICE_NAME = /^(SEP|SIP)[0-9A-F]{12}$/;
+
+export function deviceName(mac: Mac): string {
+  return `SEP${mac.toString(16).toUpperCase().padStart(12, '0')}`;
+}
+
+/** The MAC address in a device name, null where the name has none. */
+export function macOfDevice(name: string): Mac | null {
+  return DEVICE_NAME.test(name) ? Number.parseInt(name.slice(3), 16) : null;
+}
+
+export class DeviceTable implements Iterable<Device> {
+  readonly #rows = new Map<string, Device>();
+  readonly #ranges: DeviceRange[] = [];
+  readonly #deleted = new Set<string>();
+  #autoRegistration: AutoRegistration | null = null;
+  #nextNumber = 0;
+
+  /** Devices in the table. */
+  get size(): number {
+    let count = this.#rows.size;
+    for (const range of this.#ranges) count += range.count;
+    for (const name of this.#deleted) if (this.#fromRange(name) !== null) count -= 1;
+    for (const name of this.#rows.keys()) {
+      if (!this.#deleted.has(name) && this.#fromRange(name) !== null) count -= 1;
+    }
+    return count;
+  }
+
+  /** Adds or replaces one device. Throws when the name is not a device name. */
+  add(device: NewDevice): Device {
+    if (!DEVICE_NAME.test(device.name)) throw new Error(`not a device name: ${device.name}`);
+    const row: Device = {
+      name: device.name,
+      model: device.model,
+      deviceType: device.deviceType,
+      protocol: device.protocol ?? 'sccp',
+      description: device.description ?? device.name,
+      lines: device.lines ?? [],
+      speedDials: device.speedDials ?? [],
+      load: device.load ?? '',
+      callManagers: device.callManagers ?? [],
+      revision: (this.find(device.name)?.revision ?? 0) + 1,
+    };
+    this.#deleted.delete(row.name);
+    this.#rows.set(row.name, row);
+    return row;
+  }
+
+  addRange(range: DeviceRange): void {
+    if (range.count < 1) throw new Error('a device range has at least one device');
+    this.#ranges.push(range);
+  }
+
+  /** Changes fields of a device; null when it is not in the table. */
+  change(name: string, fields: Partial<Omit<Device, 'name' | 'revision'>>): Device | null {
+    const present = this.find(name);
+    if (present === null) return null;
+    const row: Device = { ...present, ...fields, name, revision: present.revision + 1 };
+    this.#rows.set(name, row);
+    return row;
+  }
+
+  delete(name: string): boolean {
+    if (this.find(name) === null) return false;
+    this.#rows.delete(name);
+    this.#deleted.add(name);
+    return true;
+  }
+
+  find(name: string): Device | null {
+    const row = this.#rows.get(name);
+    if (row !== undefined) return row;
+    return this.#deleted.has(name) ? null : this.#fromRange(name);
+  }
+
+  *[Symbol.iterator](): Iterator<Device> {
+    yield* this.#rows.values();
+    for (const range of this.#ranges) {
+      for (let index = 0; index < range.count; index += 1) {
+        const name = deviceName(range.firstMac + index);
+        if (!this.#rows.has(name) && !this.#deleted.has(name)) yield rangeDevice(range, name, index);
+      }
+    }
+  }
+
+  /** Switches auto-registration on with a number range, or off with null (the default, as in CUCM). */
+  setAutoRegistration(setting: AutoRegistration | null): void {
+    this.#autoRegistration = setting;
+    this.#nextNumber = setting?.firstNumber ?? 0;
+  }
+
+  get autoRegistration(): AutoRegistration | null {
+    return this.#autoRegistration;
+  }
+
+  /** Makes a row with the next free number for a phone that nobody wrote down. Null when switched off or out of numbers. */
+  autoRegister(name: string, model: { readonly model: string; readonly deviceType: number }): Device | null {
+    const setting = this.#autoRegistration;
+    if (setting === null || this.#nextNumber > setting.lastNumber || !DEVICE_NAME.test(name)) return null;
+    const directoryNumber = String(this.#nextNumber);
+    this.#nextNumber += 1;
+    return this.add({
+      name,
+      model: model.model,
+      deviceType: model.deviceType,
+      description: `Auto ${directoryNumber}`,
+      lines: [{ directoryNumber, label: directoryNumber, displayName: '' }],
+    });
+  }
+
+  #fromRange(name: string): Device | null {
+    const mac = macOfDevice(name);
+    if (mac === null || !name.startsWith('SEP')) return null;
+    for (const range of this.#ranges) {
+      const index = mac - range.firstMac;
+      if (index >= 0 && index < range.count) return rangeDevice(range, name, index);
+    }
+    return null;
+  }
+}
+
+export interface AutoRegistration {
+  readonly firstNumber: number;
+  readonly lastNumber: number;
+}
+
+function rangeDevice(range: DeviceRange, name: string, index: number): Device {
+  const lines: DeviceLine[] = [];
+  for (let line = 0; line < range.lineCount; line += 1) {
+    const directoryNumber = String(range.firstNumber + index * range.lineCount + line);
+    lines.push({ directoryNumber, label: directoryNumber, displayName: `Phone ${directoryNumber}` });
+  }
+  return {
+    name,
+    model: range.model,
+    deviceType: range.deviceType,
+    protocol: range.protocol ?? 'sccp',
+    description: name,
+    lines,
+    speedDials: range.speedDials ?? [],
+    load: range.load ?? '',
+    callManagers: range.callManagers ?? [],
+    revision: 1,
+  };
+}
