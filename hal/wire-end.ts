@@ -17,4 +17,9 @@ export interface WireEnd {
   /** Plugs in the one receiver; it hears `link` at once with the present state and on every change. */
   attach(receiver: WireReceiver): void;
   link(): LinkState;
+  /**
+   * Switches the transceiver of this end on (as it is at first) or off: a board without power has no link, and its peer sees that.
+   * Absent where the link is not ours to take down, as on an interface of the host.
+   */
+  phy?(on: boolean): void;
 }
