@@ -89,7 +89,10 @@ export class Sequencer {
   }
 
   #handle(now: Instant, index: number, output: StageOutput): void {
-    if (output.kind === 'lost') return this.#lose(now, index, output);
+    if (output.kind === 'lost') {
+      this.#lose(now, index, output);
+      return;
+    }
     // An answer counts only from the stage we are in: one that was undone meanwhile has nothing left to say.
     if (this.#state.kind !== 'in' || this.#state.index !== index) return;
     this.#leave(now, index, output.kind, output.reason);
