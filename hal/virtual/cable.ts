@@ -1,0 +1,157 @@
+import type { LinkState } from '../nic.ts';
+import type { Alarm, Timeline } from '../timeline.ts';
+import { type Duration, type Instant, NEVER } from '../timer.ts';
+import type { WireEnd, WireReceiver } from '../wire-end.ts';
+import { FrameQueue, giveBack, storeFrame } from './frame-pool.ts';
+
+export interface CableOptions {
+  /** Propagation, one way, in microseconds. 100 m of copper are half of one. */
+  readonly delay?: Duration;
+  /** Megabits a second. */
+  readonly speed?: number;
+}
+
+export interface Cable {
+  readonly a: CableEnd;
+  readonly b: CableEnd;
+  plug(): void;
+  /** Frames on their way are lost. */
+  unplug(): void;
+}
+
+export interface CableEnd extends WireEnd {
+  phy(on: boolean): void;
+}
+
+const DEFAULT_SPEED = 100;
+const DEFAULT_DELAY: Duration = 1;
+
+/** Preamble and start delimiter (8), FCS (4) and interpacket gap (12): IEEE 802.3, 4A.4.2. */
+const OVERHEAD_OCTETS = 24;
+
+/** A shorter frame keeps the line busy as long as this one, without FCS. */
+const MINIMUM_FRAME_OCTETS = 60;
+
+const LINK_DOWN: LinkState = { up: false, speed: 0, fullDuplex: false };
+
+/**
+ * A full-duplex cable, plugged in. What one end sends arrives at the other in order, after its serialisation and the delay, always from an
+ * alarm and never within the sender's `transmit`.
+ */
+export function createCable(timeline: Timeline, options: CableOptions = {}): Cable {
+  const cable = new VirtualCable(timeline, options.delay ?? DEFAULT_DELAY, options.speed ?? DEFAULT_SPEED);
+  return cable;
+}
+
+class VirtualCable implements Cable {
+  readonly a: VirtualCableEnd;
+  readonly b: VirtualCableEnd;
+  readonly timeline: Timeline;
+  readonly delay: Duration;
+  readonly speed: number;
+  linkState: LinkState;
+  readonly #linkUp: LinkState;
+  #plugged = true;
+
+  constructor(timeline: Timeline, delay: Duration, speed: number) {
+    if (!(speed > 0)) throw new RangeError(`a cable has a speed above 0, not ${speed}`);
+    this.timeline = timeline;
+    this.delay = delay;
+    this.speed = speed;
+    this.#linkUp = { up: true, speed, fullDuplex: true };
+    this.linkState = this.#linkUp;
+    this.a = new VirtualCableEnd(this);
+    this.b = new VirtualCableEnd(this);
+  }
+
+  plug(): void {
+    this.#plugged = true;
+    this.update();
+  }
+
+  unplug(): void {
+    this.#plugged = false;
+    this.update();
+  }
+
+  peerOf(end: VirtualCableEnd): VirtualCableEnd {
+    return end === this.a ? this.b : this.a;
+  }
+
+  update(): void {
+    const state = this.#plugged && this.a.powered && this.b.powered ? this.#linkUp : LINK_DOWN;
+    if (state === this.linkState) return;
+    this.linkState = state;
+    if (!state.up) {
+      this.a.loseArriving();
+      this.b.loseArriving();
+    }
+    this.a.receiver?.link(state);
+    this.b.receiver?.link(state);
+  }
+}
+
+/** One end, with the frames that are on their way to it. */
+class VirtualCableEnd implements CableEnd {
+  receiver: WireReceiver | null = null;
+  powered = true;
+  readonly #cable: VirtualCable;
+  readonly #arriving = new FrameQueue();
+  #alarm: Alarm | null = null;
+  /** When the line from this end is free again. Not rounded: at a gigabit a small frame takes less than a microsecond. */
+  #freeAt: Instant = 0;
+
+  constructor(cable: VirtualCable) {
+    this.#cable = cable;
+  }
+
+  link(): LinkState {
+    return this.#cable.linkState;
+  }
+
+  attach(receiver: WireReceiver): void {
+    if (this.receiver !== null) throw new Error('this end of the cable is plugged in already');
+    this.receiver = receiver;
+    receiver.link(this.link());
+  }
+
+  phy(on: boolean): void {
+    this.powered = on;
+    this.#cable.update();
+  }
+
+  transmit(bytes: Uint8Array, length: number): void {
+    const cable = this.#cable;
+    if (!cable.linkState.up) return;
+    const octets = Math.max(length, MINIMUM_FRAME_OCTETS) + OVERHEAD_OCTETS;
+    this.#freeAt = Math.max(this.#freeAt, cable.timeline.now()) + (octets * 8) / cable.speed;
+    cable.peerOf(this).#expect(bytes, length, Math.ceil(this.#freeAt + cable.delay));
+  }
+
+  #expect(bytes: Uint8Array, length: number, at: Instant): void {
+    // Nobody there: the frame falls out of the end of the cable.
+    if (this.receiver === null) return;
+    const frame = storeFrame(bytes, length);
+    frame.at = at;
+    this.#arriving.add(frame);
+    if (this.#arriving.count > 1) return;
+    this.#alarm ??= this.#cable.timeline.createAlarm(() => this.#arrive());
+    this.#alarm.arm(at);
+  }
+
+  #arrive(): void {
+    const now = this.#cable.timeline.now();
+    const arriving = this.#arriving;
+    while (arriving.first !== null && arriving.first.at <= now) {
+      const frame = arriving.take()!;
+      this.receiver?.frame(frame.bytes, frame.length);
+      giveBack(frame);
+    }
+    this.#alarm?.arm(arriving.first?.at ?? NEVER);
+  }
+
+  loseArriving(): void {
+    this.#arriving.clear();
+    this.#alarm?.arm(NEVER);
+  }
+}
