@@ -1,0 +1,238 @@
+/**
+ * TFTP client for one file (RFC 1350), as the phone does it: one RRQ without options from a port of its own, blocks of 512 octets.
+ *
+ * The owner opens an ephemeral port for each transfer, sends what it is told to and closes the port some time after `done`: until
+ * then a repeated last block is acknowledged again.
+ */
+import type { Ipv4 } from '../../hal/nic.ts';
+import { type Duration, type Instant, NEVER, SECOND } from '../../hal/timer.ts';
+import type { TunableValues } from '../../hal/tunables.ts';
+import type { Machine } from '../machine.ts';
+import * as tftp from '../wire/tftp.ts';
+
+export interface TftpEndpoint {
+  readonly address: Ipv4;
+  readonly port: number;
+}
+
+export type TftpIn =
+  /** `maxSize` in octets. */
+  | { readonly kind: 'start'; readonly name: string; readonly server: Ipv4; readonly maxSize: number }
+  | { readonly kind: 'received'; readonly message: tftp.Message; readonly from: TftpEndpoint }
+  /** Silence at once. */
+  | { readonly kind: 'stop' };
+
+export type TftpOutcome =
+  | { readonly outcome: 'received'; readonly octets: Uint8Array }
+  | { readonly outcome: 'not-found' }
+  | { readonly outcome: 'timeout' }
+  | { readonly outcome: 'error'; readonly code: number; readonly text: string }
+  | { readonly outcome: 'too-large' };
+
+export type TftpOut =
+  | { readonly kind: 'send'; readonly to: TftpEndpoint; readonly message: tftp.Message }
+  | ({ readonly kind: 'done' } & TftpOutcome);
+
+interface Receiving {
+  readonly server: Ipv4;
+  readonly maxSize: number;
+  /** Null until the server has answered from the port it chose. */
+  tid: number | null;
+  /** Complete blocks, joined once at the end. */
+  readonly chunks: Uint8Array[];
+  size: number;
+  /** What is repeated while nothing new comes. */
+  last: tftp.Message;
+  tries: number;
+  retryAt: Instant;
+}
+
+type State =
+  | { readonly name: 'idle' }
+  | { readonly name: 'receiving'; readonly transfer: Receiving }
+  /** Done; `ack` answers a server that did not hear the last one (RFC 1350 section 6, dallying). */
+  | { readonly name: 'dallying'; readonly peer: TftpEndpoint; readonly ack: tftp.Message & { kind: 'ACK' } };
+
+export class TftpClient implements Machine<TftpIn, TftpOut> {
+  readonly #firstRetry: Duration;
+  readonly #maxRetry: Duration;
+  readonly #maxTries: number;
+  #state: State = { name: 'idle' };
+  #out: TftpOut[] = [];
+
+  constructor(tunables: TunableValues) {
+    this.#firstRetry = tunables['tftp.firstRetry'] * SECOND;
+    this.#maxRetry = tunables['tftp.maxRetry'] * SECOND;
+    this.#maxTries = tunables['tftp.tries'];
+  }
+
+  process(now: Instant, input: TftpIn): void {
+    switch (input.kind) {
+      case 'start':
+        this.#start(now, input.name, input.server, input.maxSize);
+        break;
+      case 'received':
+        this.#received(now, input.message, input.from);
+        break;
+      case 'stop':
+        this.#out = [];
+        this.#state = { name: 'idle' };
+        break;
+    }
+  }
+
+  dispatch(now: Instant, emit: (out: TftpOut) => void): void {
+    for (;;) {
+      const out = this.#out.shift();
+      if (out !== undefined) emit(out);
+      else if (this.#state.name === 'receiving' && now >= this.#state.transfer.retryAt)
+        this.#repeat(now, this.#state.transfer);
+      else return;
+    }
+  }
+
+  pollAt(): Instant {
+    if (this.#out.length > 0) return 0;
+    return this.#state.name === 'receiving' ? this.#state.transfer.retryAt : NEVER;
+  }
+
+  #start(now: Instant, filename: string, server: Ipv4, maxSize: number): void {
+    if (this.#state.name === 'receiving') throw new Error('TFTP client is busy with another file');
+    // No options: the request of a real phone ends after the mode.
+    const last: tftp.Message = { kind: 'RRQ', filename, mode: 'octet', options: [] };
+    const transfer: Receiving = { server, maxSize, tid: null, chunks: [], size: 0, last, tries: 0, retryAt: now };
+    this.#state = { name: 'receiving', transfer };
+    this.#send(now, transfer, last);
+  }
+
+  /** Sends something new and starts its repetition. */
+  #send(now: Instant, transfer: Receiving, message: tftp.Message): void {
+    transfer.last = message;
+    transfer.tries = 1;
+    transfer.retryAt = now + this.#firstRetry;
+    this.#out.push({ kind: 'send', to: peerOf(transfer), message });
+  }
+
+  #repeat(now: Instant, transfer: Receiving): void {
+    if (transfer.tries >= this.#maxTries) {
+      this.#finish({ outcome: 'timeout' });
+      return;
+    }
+    const wait = Math.min(this.#firstRetry * 2 ** transfer.tries, Math.max(this.#firstRetry, this.#maxRetry));
+    transfer.tries++;
+    transfer.retryAt = now + wait;
+    this.#out.push({ kind: 'send', to: peerOf(transfer), message: transfer.last });
+  }
+
+  #received(now: Instant, message: tftp.Message, from: TftpEndpoint): void {
+    const state = this.#state;
+    if (state.name === 'dallying') {
+      const isLast = message.kind === 'DATA' && message.block === state.ack.block;
+      if (isLast && same(from, state.peer)) this.#out.push({ kind: 'send', to: from, message: state.ack });
+      return;
+    }
+    if (state.name !== 'receiving') return;
+    const { transfer } = state;
+    if (from.address !== transfer.server || (transfer.tid !== null && from.port !== transfer.tid)) {
+      this.#stranger(message, from);
+      return;
+    }
+    switch (message.kind) {
+      case 'DATA':
+        this.#data(now, transfer, message, from);
+        break;
+      case 'ERROR':
+        this.#failed(message);
+        break;
+      case 'OACK': // An answer to options that were not asked for (RFC 2347: error 8, and the transfer ends).
+        this.#out.push({ kind: 'send', to: from, message: OPTIONS_NOT_ASKED });
+        this.#finish({ outcome: 'error', code: OPTIONS_NOT_ASKED.code, text: OPTIONS_NOT_ASKED.text });
+        break;
+    }
+  }
+
+  /** RFC 1350 section 4: a wrong transfer identifier is answered with an error and "must not disturb the transfer". */
+  #stranger(message: tftp.Message, from: TftpEndpoint): void {
+    if (message.kind !== 'ERROR') this.#out.push({ kind: 'send', to: from, message: UNKNOWN_TRANSFER });
+  }
+
+  #data(
+    now: Instant,
+    transfer: Receiving,
+    { block, octets }: tftp.Message & { kind: 'DATA' },
+    from: TftpEndpoint,
+  ): void {
+    const expected = (transfer.chunks.length + 1) & 0xffff;
+    if (block !== expected) {
+      this.#repeated(transfer, block);
+      return;
+    }
+    transfer.tid = from.port;
+    transfer.chunks.push(octets.slice());
+    transfer.size += octets.length;
+    const ack = { kind: 'ACK', block } as const;
+    if (transfer.size > transfer.maxSize || octets.length > tftp.BLOCK_SIZE) {
+      this.#out.push({ kind: 'send', to: from, message: TOO_LARGE });
+      this.#finish({ outcome: 'too-large' });
+    } else if (octets.length === tftp.BLOCK_SIZE) {
+      this.#send(now, transfer, ack);
+    } else {
+      this.#out.push({ kind: 'send', to: from, message: ack });
+      this.#finish({ outcome: 'received', octets: joined(transfer) });
+      this.#state = { name: 'dallying', peer: from, ack };
+    }
+  }
+
+  /**
+   * The block before the expected one again: its ACK was lost, or is late. It is acknowledged once more, but the timer that repeats
+   * our own last message keeps running, so that one delay does not double every later packet (the sorcerer's apprentice,
+   * RFC 1123 section 4.2.3.1: only one side may repeat on a duplicate; here it is a receiver, whose ACKs alone are harmless).
+   */
+  #repeated(transfer: Receiving, block: number): void {
+    const previous = transfer.chunks.length & 0xffff;
+    if (transfer.chunks.length === 0 || block !== previous) return;
+    this.#out.push({ kind: 'send', to: peerOf(transfer), message: transfer.last });
+  }
+
+  #failed({ code, text }: tftp.Message & { kind: 'ERROR' }): void {
+    this.#finish(code === tftp.ERROR_CODES.fileNotFound ? { outcome: 'not-found' } : { outcome: 'error', code, text });
+  }
+
+  #finish(outcome: TftpOutcome): void {
+    this.#state = { name: 'idle' };
+    this.#out.push({ kind: 'done', ...outcome });
+  }
+}
+
+const UNKNOWN_TRANSFER = {
+  kind: 'ERROR',
+  code: tftp.ERROR_CODES.unknownTransferId,
+  text: 'Unknown transfer ID',
+} as const;
+
+const OPTIONS_NOT_ASKED = {
+  kind: 'ERROR',
+  code: tftp.ERROR_CODES.optionRefused,
+  text: 'No options were requested',
+} as const;
+
+const TOO_LARGE = { kind: 'ERROR', code: tftp.ERROR_CODES.diskFull, text: 'File too large' } as const;
+
+/** The well-known port until the server has chosen its own. */
+function peerOf(transfer: Receiving): TftpEndpoint {
+  return { address: transfer.server, port: transfer.tid ?? tftp.SERVER_PORT };
+}
+
+function same(a: TftpEndpoint, b: TftpEndpoint): boolean {
+  return a.address === b.address && a.port === b.port;
+}
+
+function joined(transfer: Receiving): Uint8Array {
+  const file = new Uint8Array(transfer.size);
+  let at = 0;
+  for (const chunk of transfer.chunks) {
+    file.set(chunk, at);
+    at += chunk.length;
+  }
+  return file;
+}
