@@ -1,8 +1,8 @@
 import type { LinkState } from '../nic.ts';
-import type { Alarm, Timeline } from '../timeline.ts';
-import { type Duration, type Instant, NEVER } from '../timer.ts';
+import type { Timeline } from '../timeline.ts';
+import type { Duration, Instant } from '../timer.ts';
 import type { WireEnd, WireReceiver } from '../wire-end.ts';
-import { FrameQueue, giveBack, storeFrame } from './frame-pool.ts';
+import { DeliveryQueue } from './delivery-queue.ts';
 
 export interface CableOptions {
   /** Propagation, one way, in microseconds. 100 m of copper are half of one. */
@@ -39,8 +39,7 @@ const LINK_DOWN: LinkState = { up: false, speed: 0, fullDuplex: false };
  * alarm and never within the sender's `transmit`.
  */
 export function createCable(timeline: Timeline, options: CableOptions = {}): Cable {
-  const cable = new VirtualCable(timeline, options.delay ?? DEFAULT_DELAY, options.speed ?? DEFAULT_SPEED);
-  return cable;
+  return new VirtualCable(timeline, options.delay ?? DEFAULT_DELAY, options.speed ?? DEFAULT_SPEED);
 }
 
 class VirtualCable implements Cable {
@@ -91,18 +90,17 @@ class VirtualCable implements Cable {
   }
 }
 
-/** One end, with the frames that are on their way to it. */
 class VirtualCableEnd implements CableEnd {
   receiver: WireReceiver | null = null;
   powered = true;
   readonly #cable: VirtualCable;
-  readonly #arriving = new FrameQueue();
-  #alarm: Alarm | null = null;
+  readonly #arriving: DeliveryQueue;
   /** When the line from this end is free again. Not rounded: at a gigabit a small frame takes less than a microsecond. */
   #freeAt: Instant = 0;
 
   constructor(cable: VirtualCable) {
     this.#cable = cable;
+    this.#arriving = new DeliveryQueue(cable.timeline, (bytes, length) => this.receiver?.frame(bytes, length));
   }
 
   link(): LinkState {
@@ -125,33 +123,11 @@ class VirtualCableEnd implements CableEnd {
     if (!cable.linkState.up) return;
     const octets = Math.max(length, MINIMUM_FRAME_OCTETS) + OVERHEAD_OCTETS;
     this.#freeAt = Math.max(this.#freeAt, cable.timeline.now()) + (octets * 8) / cable.speed;
-    cable.peerOf(this).#expect(bytes, length, Math.ceil(this.#freeAt + cable.delay));
-  }
-
-  #expect(bytes: Uint8Array, length: number, at: Instant): void {
-    // Nobody there: the frame falls out of the end of the cable.
-    if (this.receiver === null) return;
-    const frame = storeFrame(bytes, length);
-    frame.at = at;
-    this.#arriving.add(frame);
-    if (this.#arriving.count > 1) return;
-    this.#alarm ??= this.#cable.timeline.createAlarm(() => this.#arrive());
-    this.#alarm.arm(at);
-  }
-
-  #arrive(): void {
-    const now = this.#cable.timeline.now();
-    const arriving = this.#arriving;
-    while (arriving.first !== null && arriving.first.at <= now) {
-      const frame = arriving.take()!;
-      this.receiver?.frame(frame.bytes, frame.length);
-      giveBack(frame);
-    }
-    this.#alarm?.arm(arriving.first?.at ?? NEVER);
+    cable.peerOf(this).#arriving.add(bytes, length, Math.ceil(this.#freeAt + cable.delay));
   }
 
   loseArriving(): void {
     this.#arriving.clear();
-    this.#alarm?.arm(NEVER);
+    this.#freeAt = 0;
   }
 }
