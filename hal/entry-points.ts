@@ -59,6 +59,8 @@ export interface BootRecord {
   readonly digest: string;
   /** The boot key that verified it. */
   readonly keyId: string;
+  /** What the load speaks to the call manager, as its image says; absent when it says nothing. */
+  readonly protocol?: 'sccp' | 'sip';
   /** True on the one boot in which a new image has to prove itself. */
   readonly trial: boolean;
   readonly resetReason: ResetReason;
