@@ -1,0 +1,79 @@
+import type { BootServices, SlotName, SlotReport } from '../hal/entry-points.ts';
+import { BootState } from '../storage/boot-state.ts';
+import { FLASH_MAP, SLOTS, type Slot } from '../storage/flash-map.ts';
+import { HEADER_SIZE, versionText } from '../storage/image-format.ts';
+import { markConfirmed, readTrailer, stateOf } from '../storage/slot-trailer.ts';
+import { checkSize, SlotInstaller } from './install.ts';
+import { isRefusal, UNSIGNED, type VerifiedImage, type VerifyHal, type VerifyPolicy, verifySlot } from './verify.ts';
+
+/**
+ * The bootloader's functions for the software it starts, handed over at hand-off as UEFI does.
+ *
+ * @param running what `boot` verified and now runs.
+ */
+export function bootServices(
+  hal: VerifyHal,
+  slot: SlotName,
+  running: VerifiedImage,
+  policy: VerifyPolicy,
+): BootServices {
+  return {
+    confirm: () => {
+      if (slot !== 'recovery') confirm(hal, slot, running);
+    },
+    slots: () => [...SLOTS.map((name) => reportSlot(hal, name, slot, policy)), reportRecovery(hal, slot, policy)],
+    beginInstall: (size) => {
+      const target = installTarget(hal, slot);
+      return checkSize(target, size) ?? new SlotInstaller(hal, target, size, policy);
+    },
+  };
+}
+
+/** Counter after mark: an image that was cut off in between is confirmed, and the next boot raises the counter. */
+function confirm(hal: VerifyHal, slot: Slot, running: VerifiedImage): void {
+  if (!readTrailer(hal.flash, slot).confirmed) markConfirmed(hal.flash, slot);
+  const state = new BootState(hal.flash);
+  raiseCounter(state, running);
+  if (state.faults(slot) > 0) state.clearFaults(slot);
+}
+
+/** An image that nobody vouches for raises nothing. */
+export function raiseCounter(state: BootState, running: VerifiedImage): void {
+  if (running.keyId !== UNSIGNED) state.raiseSecurityCounter(running.image.securityCounter);
+}
+
+/** The slot that is not running; from recovery the one that is least of a loss. */
+function installTarget(hal: VerifyHal, running: SlotName): Slot {
+  if (running === 'A') return 'B';
+  if (running === 'B') return 'A';
+  const a = readTrailer(hal.flash, 'A');
+  const b = readTrailer(hal.flash, 'B');
+  if (a.confirmed !== b.confirmed) return a.confirmed ? 'B' : 'A';
+  return a.sequence <= b.sequence ? 'A' : 'B';
+}
+
+export function reportSlot(hal: VerifyHal, slot: Slot, running: SlotName | null, policy: VerifyPolicy): SlotReport {
+  const state = stateOf(readTrailer(hal.flash, slot));
+  const nothing = { slot, load: null, version: null, running: false };
+  if (state === 'empty') return { ...nothing, state };
+  const verdict = verifySlot(hal, slot, policy);
+  if (isRefusal(verdict)) return { ...nothing, state: 'invalid' };
+  const { load, version } = verdict.image;
+  return { slot, state, load, version: versionText(version), running: slot === running };
+}
+
+/** The recovery region has no trailer: what verifies is there for good. */
+export function reportRecovery(hal: VerifyHal, running: SlotName | null, policy: VerifyPolicy): SlotReport {
+  const slot = 'recovery';
+  const verdict = verifySlot(hal, slot, policy);
+  if (isRefusal(verdict)) {
+    return { slot, state: isRecoveryEmpty(hal) ? 'empty' : 'invalid', load: null, version: null, running: false };
+  }
+  const { load, version } = verdict.image;
+  return { slot, state: 'confirmed', load, version: versionText(version), running: running === slot };
+}
+
+/** No image was ever put there. */
+export function isRecoveryEmpty(hal: Pick<VerifyHal, 'flash'>): boolean {
+  return hal.flash.read(FLASH_MAP.recovery.offset, HEADER_SIZE).every((octet) => octet === 0xff);
+}

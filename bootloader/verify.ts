@@ -1,0 +1,106 @@
+import type { Board } from '../hal/board.ts';
+import type { SlotName } from '../hal/entry-points.ts';
+import type { Flash } from '../hal/flash.ts';
+import { HAL_ABI } from '../hal/hal.ts';
+import type { BootKey, SecureElement } from '../hal/secure.ts';
+import { hexOf, sameOctets } from '../storage/ascii.ts';
+import { FLASH_MAP, imageCapacity } from '../storage/flash-map.ts';
+import { ANY_MODEL, type Image, parseFrom } from '../storage/image-format.ts';
+import { isMalformed } from '../storage/malformed-image.ts';
+import type { SignatureMemo } from './signature-memo.ts';
+
+/** What the checks need of the board. */
+export interface VerifyHal {
+  readonly flash: Flash;
+  readonly board: Pick<Board, 'model' | 'hardwareRevision'>;
+  readonly secure: Pick<SecureElement, 'bootKeys' | 'verify'>;
+}
+
+export interface VerifyPolicy {
+  /** An image below this security counter is refused. */
+  readonly securityCounter: number;
+  /** Runs an image whoever signed it, or nobody. Its digest has to be right all the same. */
+  readonly allowUnsigned: boolean;
+  /** Remembers signatures that were found good; null checks each time. */
+  readonly signatures: SignatureMemo | null;
+}
+
+/** The key id of an image that was let through unsigned. */
+export const UNSIGNED = 'unsigned';
+
+export interface VerifiedImage {
+  readonly image: Image;
+  /** SHA-256 of the signed part, hexadecimal. */
+  readonly digest: string;
+  /** The boot key that verified it, or `unsigned`. */
+  readonly keyId: string;
+}
+
+/** Why an image does not run: one clause in lower case, as the console and `boot.rejected` say it. */
+export interface Refusal {
+  readonly refused: string;
+}
+
+export function isRefusal(value: VerifiedImage | Refusal): value is Refusal {
+  return 'refused' in value;
+}
+
+/** All that decides whether the image in a slot may run on this board. Its body is read by the flash part's hash engine only. */
+export function verifySlot(hal: VerifyHal, slot: SlotName, policy: VerifyPolicy): VerifiedImage | Refusal {
+  const offset = FLASH_MAP[slot].offset;
+  const image = parseFrom({ size: imageCapacity(slot), read: (at, length) => hal.flash.read(offset + at, length) });
+  if (isMalformed(image)) return { refused: image.malformed };
+  const unfit = compatibility(image, hal.board);
+  if (unfit !== null) return { refused: unfit };
+  const digest = hal.flash.sha256(offset, image.signedLength);
+  if (!sameOctets(digest, image.digest)) return { refused: 'the digest does not match: the image is damaged' };
+  const keyId = signer(hal, image, digest, policy);
+  if (isRefusalText(keyId)) return keyId;
+  if (image.securityCounter < policy.securityCounter) {
+    return { refused: `security counter ${image.securityCounter} is below ${policy.securityCounter}` };
+  }
+  return { image, digest: hexOf(digest), keyId };
+}
+
+/** Null when the image is made for this board. */
+export function compatibility(
+  image: Pick<Image, 'halAbi' | 'models' | 'hardwareRevisions'>,
+  board: VerifyHal['board'],
+): string | null {
+  if (image.halAbi !== HAL_ABI) return `it was built for HAL ABI ${image.halAbi}, this board has ${HAL_ABI}`;
+  if (!image.models.includes(ANY_MODEL) && !image.models.includes(board.model.name)) {
+    return `it is for ${image.models.join(', ')}, this is a ${board.model.name}`;
+  }
+  if (image.hardwareRevisions !== null && !image.hardwareRevisions.includes(board.hardwareRevision)) {
+    return `it is for hardware revision ${image.hardwareRevisions.join(', ')}, this is ${board.hardwareRevision}`;
+  }
+  return null;
+}
+
+function signer(hal: VerifyHal, image: Image, digest: Uint8Array, policy: VerifyPolicy): string | Refusal {
+  const { signature } = image;
+  const verdict = signature === null ? { refused: 'it is not signed' } : checkSignature(hal, signature, digest, policy);
+  if (isRefusalText(verdict)) return policy.allowUnsigned ? UNSIGNED : verdict;
+  return verdict.id;
+}
+
+function checkSignature(
+  hal: VerifyHal,
+  signature: NonNullable<Image['signature']>,
+  digest: Uint8Array,
+  policy: VerifyPolicy,
+): BootKey | Refusal {
+  const key = hal.secure.bootKeys.find((candidate) => candidate.id === signature.keyId);
+  if (key === undefined) return { refused: `its key "${signature.keyId}" is not in the fuses` };
+  if (key.revoked) return { refused: `its key "${key.id}" is revoked` };
+  if (key.algorithm !== signature.algorithm) {
+    return { refused: `it is signed by ${signature.algorithm}, key "${key.id}" is for ${key.algorithm}` };
+  }
+  const verify = () => hal.secure.verify(key.algorithm, key.publicKey, digest, signature.octets);
+  const good = policy.signatures?.check(key, digest, signature.octets, verify) ?? verify();
+  return good ? key : { refused: `the signature does not verify by key "${key.id}"` };
+}
+
+function isRefusalText(value: string | BootKey | Refusal): value is Refusal {
+  return typeof value === 'object' && 'refused' in value;
+}
