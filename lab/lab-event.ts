@@ -40,24 +40,3 @@ export type LabEventSink = (at: Instant, event: LabEvent) => void;
 
 /** Nobody listens. */
 export const DEAF: LabEventSink = () => {};
-
-export function ipv4Text(address: number): string {
-  return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
-}
-
-export function macText(mac: number): string {
-  const digits = mac.toString(16).padStart(12, '0');
-  return digits.replace(/(..)(?=.)/g, '$1:');
-}
-
-/** Reads `10.0.0.1`; null for anything else. */
-export function parseIpv4(text: string): number | null {
-  const parts = text.split('.');
-  if (parts.length !== 4) return null;
-  let address = 0;
-  for (const part of parts) {
-    if (!/^\d{1,3}$/.test(part) || Number(part) > 255) return null;
-    address = address * 256 + Number(part);
-  }
-  return address;
-}
