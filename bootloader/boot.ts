@@ -3,11 +3,11 @@ import type { Hal } from '../hal/hal.ts';
 import type { ResetReason } from '../hal/power.ts';
 import { hexOf } from '../storage/ascii.ts';
 import { BootState } from '../storage/boot-state.ts';
+import { lastFault } from '../storage/crash-log.ts';
 import { FLASH_MAP, SLOTS, type Slot } from '../storage/flash-map.ts';
 import { versionText } from '../storage/image-format.ts';
 import { MAX_TRIALS, markReverted, markTrial, readTrailer, type SlotTrailer } from '../storage/slot-trailer.ts';
 import { bootServices, isRecoveryEmpty, raiseCounter } from './services.ts';
-import type { SignatureMemo } from './signature-memo.ts';
 import { isRefusal, UNSIGNED, type VerifiedImage, type VerifyHal, type VerifyPolicy, verifySlot } from './verify.ts';
 
 /** What the bootloader needs of the board. */
@@ -20,8 +20,6 @@ export interface BootOptions {
   readonly trialBoots?: number;
   /** Faults without a registration in between after which a confirmed image gives way. */
   readonly maxFaults?: number;
-  /** Shared by the boards of a process, so that each image's signature is verified once. */
-  readonly signatures?: SignatureMemo;
 }
 
 export const DEFAULT_TRIAL_BOOTS = 1;
@@ -57,8 +55,8 @@ export function boot(hal: BootHal, resetReason: ResetReason, options: BootOption
   const policy: VerifyPolicy = {
     securityCounter: state.securityCounter(),
     allowUnsigned: options.allowUnsigned ?? false,
-    signatures: options.signatures ?? null,
   };
+  if (resetReason === 'fault' || resetReason === 'watchdog') countFault(hal, state);
   const refusals: string[] = [];
   for (const candidate of candidates(hal, state, options)) {
     const verdict = verifySlot(hal, candidate.slot, policy);
@@ -69,6 +67,12 @@ export function boot(hal: BootHal, resetReason: ResetReason, options: BootOption
   const reason = refusals.length === 0 ? 'no image in flash' : refusals.join('; ');
   hal.console.write(`Boot: halted, ${reason}`);
   return { kind: 'halt', reason };
+}
+
+/** The board has written the crash log before it reset; whose fault it was stands there. */
+function countFault(hal: BootHal, state: BootState): void {
+  const slot = lastFault(hal.flash)?.slot;
+  if (slot === 'A' || slot === 'B') state.countFault(slot);
 }
 
 function candidates(hal: BootHal, state: BootState, options: BootOptions): Candidate[] {

@@ -7,7 +7,6 @@ import { hexOf, sameOctets } from '../storage/ascii.ts';
 import { FLASH_MAP, imageCapacity } from '../storage/flash-map.ts';
 import { ANY_MODEL, type Image, parseFrom } from '../storage/image-format.ts';
 import { isMalformed } from '../storage/malformed-image.ts';
-import type { SignatureMemo } from './signature-memo.ts';
 
 /** What the checks need of the board. */
 export interface VerifyHal {
@@ -21,8 +20,6 @@ export interface VerifyPolicy {
   readonly securityCounter: number;
   /** Runs an image whoever signed it, or nobody. Its digest has to be right all the same. */
   readonly allowUnsigned: boolean;
-  /** Remembers signatures that were found good; null checks each time. */
-  readonly signatures: SignatureMemo | null;
 }
 
 /** The key id of an image that was let through unsigned. */
@@ -79,7 +76,7 @@ export function compatibility(
 
 function signer(hal: VerifyHal, image: Image, digest: Uint8Array, policy: VerifyPolicy): string | Refusal {
   const { signature } = image;
-  const verdict = signature === null ? { refused: 'it is not signed' } : checkSignature(hal, signature, digest, policy);
+  const verdict = signature === null ? { refused: 'it is not signed' } : checkSignature(hal, signature, digest);
   if (isRefusalText(verdict)) return policy.allowUnsigned ? UNSIGNED : verdict;
   return verdict.id;
 }
@@ -88,7 +85,6 @@ function checkSignature(
   hal: VerifyHal,
   signature: NonNullable<Image['signature']>,
   digest: Uint8Array,
-  policy: VerifyPolicy,
 ): BootKey | Refusal {
   const key = hal.secure.bootKeys.find((candidate) => candidate.id === signature.keyId);
   if (key === undefined) return { refused: `its key "${signature.keyId}" is not in the fuses` };
@@ -96,8 +92,7 @@ function checkSignature(
   if (key.algorithm !== signature.algorithm) {
     return { refused: `it is signed by ${signature.algorithm}, key "${key.id}" is for ${key.algorithm}` };
   }
-  const verify = () => hal.secure.verify(key.algorithm, key.publicKey, digest, signature.octets);
-  const good = policy.signatures?.check(key, digest, signature.octets, verify) ?? verify();
+  const good = hal.secure.verify(key.algorithm, key.publicKey, digest, signature.octets);
   return good ? key : { refused: `the signature does not verify by key "${key.id}"` };
 }
 

@@ -34,6 +34,7 @@ interface Cell {
   readonly fault: FaultRecord;
 }
 
+/** The board calls it on a CPU fault and then resets with reason `fault` or `watchdog`; the next boot counts it. */
 export function writeFault(flash: Flash, fault: FaultRecord): void {
   const last = readCells(flash).at(-1);
   const index = last === undefined ? 0 : (last.index + 1) % CELL_COUNT;
@@ -49,6 +50,11 @@ export function writeFault(flash: Flash, fault: FaultRecord): void {
   const torn = flash.read(offset, CRASH_CELL).some((octet) => octet !== 0xff);
   if (offset % SECTOR_SIZE === 0 || torn) flash.erase(offset - (offset % SECTOR_SIZE));
   flash.program(offset, cell);
+}
+
+/** Null when there was none. */
+export function lastFault(flash: Flash): FaultRecord | null {
+  return readCells(flash).at(-1)?.fault ?? null;
 }
 
 /** Oldest first. */
