@@ -9,6 +9,7 @@ import { type Duration, type Instant, NEVER, SECOND } from '../../hal/timer.ts';
 import type { TunableValues } from '../../hal/tunables.ts';
 import type { Machine } from '../machine.ts';
 import * as tftp from '../wire/tftp.ts';
+import { FileAssembly, type FileOutcome } from './file-outcome.ts';
 
 export interface TftpEndpoint {
   readonly address: Ipv4;
@@ -22,25 +23,18 @@ export type TftpIn =
   /** Silence at once. */
   | { readonly kind: 'stop' };
 
-export type TftpOutcome =
-  | { readonly outcome: 'received'; readonly octets: Uint8Array }
-  | { readonly outcome: 'not-found' }
-  | { readonly outcome: 'timeout' }
-  | { readonly outcome: 'error'; readonly code: number; readonly text: string }
-  | { readonly outcome: 'too-large' };
-
 export type TftpOut =
   | { readonly kind: 'send'; readonly to: TftpEndpoint; readonly message: tftp.Message }
-  | ({ readonly kind: 'done' } & TftpOutcome);
+  | ({ readonly kind: 'done' } & FileOutcome);
 
 interface Receiving {
   readonly server: Ipv4;
   readonly maxSize: number;
   /** Null until the server has answered from the port it chose. */
   tid: number | null;
-  /** Complete blocks, joined once at the end. */
-  readonly chunks: Uint8Array[];
-  size: number;
+  readonly file: FileAssembly;
+  /** Blocks received; the 16 bits on the wire wrap for a file beyond 32 MB. */
+  blocks: number;
   /** What is repeated while nothing new comes. */
   last: tftp.Message;
   tries: number;
@@ -100,7 +94,16 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
     if (this.#state.name === 'receiving') throw new Error('TFTP client is busy with another file');
     // No options: the request of a real phone ends after the mode.
     const last: tftp.Message = { kind: 'RRQ', filename, mode: 'octet', options: [] };
-    const transfer: Receiving = { server, maxSize, tid: null, chunks: [], size: 0, last, tries: 0, retryAt: now };
+    const transfer: Receiving = {
+      server,
+      maxSize,
+      tid: null,
+      file: new FileAssembly(),
+      blocks: 0,
+      last,
+      tries: 0,
+      retryAt: now,
+    };
     this.#state = { name: 'receiving', transfer };
     this.#send(now, transfer, last);
   }
@@ -162,23 +165,23 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
     { block, octets }: tftp.Message & { kind: 'DATA' },
     from: TftpEndpoint,
   ): void {
-    const expected = (transfer.chunks.length + 1) & 0xffff;
+    const expected = (transfer.blocks + 1) & 0xffff;
     if (block !== expected) {
       this.#repeated(transfer, block);
       return;
     }
     transfer.tid = from.port;
-    transfer.chunks.push(octets.slice());
-    transfer.size += octets.length;
+    transfer.file.push(octets);
+    transfer.blocks++;
     const ack = { kind: 'ACK', block } as const;
-    if (transfer.size > transfer.maxSize || octets.length > tftp.BLOCK_SIZE) {
+    if (transfer.file.size > transfer.maxSize || octets.length > tftp.BLOCK_SIZE) {
       this.#out.push({ kind: 'send', to: from, message: TOO_LARGE });
       this.#finish({ outcome: 'too-large' });
     } else if (octets.length === tftp.BLOCK_SIZE) {
       this.#send(now, transfer, ack);
     } else {
       this.#out.push({ kind: 'send', to: from, message: ack });
-      this.#finish({ outcome: 'received', octets: joined(transfer) });
+      this.#finish({ outcome: 'received', octets: transfer.file.octets() });
       this.#state = { name: 'dallying', peer: from, ack };
     }
   }
@@ -189,8 +192,8 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
    * RFC 1123 section 4.2.3.1: only one side may repeat on a duplicate; here it is a receiver, whose ACKs alone are harmless).
    */
   #repeated(transfer: Receiving, block: number): void {
-    const previous = transfer.chunks.length & 0xffff;
-    if (transfer.chunks.length === 0 || block !== previous) return;
+    const previous = transfer.blocks & 0xffff;
+    if (transfer.blocks === 0 || block !== previous) return;
     this.#out.push({ kind: 'send', to: peerOf(transfer), message: transfer.last });
   }
 
@@ -198,7 +201,7 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
     this.#finish(code === tftp.ERROR_CODES.fileNotFound ? { outcome: 'not-found' } : { outcome: 'error', code, text });
   }
 
-  #finish(outcome: TftpOutcome): void {
+  #finish(outcome: FileOutcome): void {
     this.#state = { name: 'idle' };
     this.#out.push({ kind: 'done', ...outcome });
   }
@@ -225,14 +228,4 @@ function peerOf(transfer: Receiving): TftpEndpoint {
 
 function same(a: TftpEndpoint, b: TftpEndpoint): boolean {
   return a.address === b.address && a.port === b.port;
-}
-
-function joined(transfer: Receiving): Uint8Array {
-  const file = new Uint8Array(transfer.size);
-  let at = 0;
-  for (const chunk of transfer.chunks) {
-    file.set(chunk, at);
-    at += chunk.length;
-  }
-  return file;
 }

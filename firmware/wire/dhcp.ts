@@ -221,7 +221,7 @@ function collect(area: Uint8Array, values: Map<number, Uint8Array>): boolean {
     if (length === undefined || at + 2 + length > area.length) return false;
     const piece = area.subarray(at + 2, at + 2 + length);
     const before = values.get(code);
-    values.set(code, before === undefined ? piece.slice() : joined(before, piece));
+    values.set(code, before === undefined ? new Uint8Array(piece) : joined(before, piece));
     at += 2 + length;
   }
   return true; // No end option: not allowed (RFC 2131 section 4.1), harmless.
