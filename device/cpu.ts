@@ -52,10 +52,9 @@ export function isCpuFault(value: object): value is CpuFault {
   return typeof value !== 'function';
 }
 
-/** The owner of a time slice that was stopped; null when the loop was not in a payload. */
-export interface Hang {
-  readonly limitMilliseconds: number;
-  readonly running: object | null;
+/** Who has the CPU; told when the watchdog has stopped its code. */
+export interface Runner {
+  stopped(limitMilliseconds: number): void;
 }
 
 interface LoadedPayload {
@@ -71,8 +70,8 @@ const STACK_LIMIT = 12;
  * its Cpu, since a phone may boot any of them again.
  */
 export class Cpu {
-  /** Whose code is being run: set by a phone around each entry point, and what a hang is blamed on. */
-  running: object | null = null;
+  /** Whose code is being run: set by a phone around each entry point. */
+  running: Runner | null = null;
 
   private readonly loaded = new Map<string, LoadedPayload>();
   private readonly sourceMaps = new Map<string, SourceMap>();
@@ -116,24 +115,33 @@ export class Cpu {
   }
 
   /**
-   * Runs a slice of the timeline and stops it when it lasts longer than the limit, which only an endless loop does: a limit around each
-   * entry point would cost 50 to 330 us every time. Null when the slice ended by itself; what it throws passes through.
+   * The watchdog. Runs a slice of the timeline and stops it when it lasts longer than the limit, which only an endless loop does: a limit
+   * around each entry point would cost 50 to 330 us every time. The phone whose software looped is told, and resets. False when the slice
+   * was stopped: the timeline has then lost the alarm it was firing. What the slice throws passes through.
    */
-  runGuarded(slice: () => void, limitMilliseconds: number): Hang | null {
+  runGuarded(slice: () => void, limitMilliseconds: number): boolean {
     this.running = null;
     this.guard.slice = slice;
     try {
       this.guarded.runInContext(this.guard, { timeout: limitMilliseconds });
-      return null;
+      return true;
     } catch (error) {
       if ((error as { code?: unknown } | null)?.code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
-      // Code that is stopped runs no `finally`: `running` is still as the loop left it.
-      const running = this.running;
-      this.running = null;
-      return { limitMilliseconds, running };
     } finally {
       this.guard.slice = undefined;
     }
+    const culprit = this.takeRunning();
+    if (culprit === null)
+      throw new Error(`a slice of the timeline took more than ${limitMilliseconds} ms, in no phone's software`);
+    culprit.stopped(limitMilliseconds);
+    return false;
+  }
+
+  /** Code that is stopped runs no `finally`: `running` is as the loop left it. */
+  private takeRunning(): Runner | null {
+    const { running } = this;
+    this.running = null;
+    return running;
   }
 
   /** Null for what is no frame of a payload. */

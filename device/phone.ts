@@ -1,0 +1,307 @@
+import { type BootDecision, type BootOptions, boot } from '../bootloader/boot.ts';
+import type { Board, ModelRow } from '../hal/board.ts';
+import type { BootRecord, EntryPoints } from '../hal/entry-points.ts';
+import type { Flash } from '../hal/flash.ts';
+import { HAL_ABI, type Hal } from '../hal/hal.ts';
+import type { Mac } from '../hal/nic.ts';
+import { DARK_PANEL, type Key, type PanelState } from '../hal/panel.ts';
+import type { PowerEvent, PowerSource, ResetReason } from '../hal/power.ts';
+import type { Rng } from '../hal/rng.ts';
+import type { CompletionResult, Operation, SecureElement } from '../hal/secure.ts';
+import type { Alarm, Timeline } from '../hal/timeline.ts';
+import { type Duration, type Instant, MILLISECOND, NEVER, type WallClock } from '../hal/timer.ts';
+import type { EventType, Trace, TraceEvents } from '../hal/trace.ts';
+import type { TunableValues } from '../hal/tunables.ts';
+import { PowerCut } from '../hal/virtual/flash.ts';
+import { WireNic } from '../hal/virtual/nic.ts';
+import { BoardPanel } from '../hal/virtual/panel.ts';
+import { BoardPower } from '../hal/virtual/power.ts';
+import { BoardTimer } from '../hal/virtual/timer.ts';
+import type { WireEnd } from '../hal/wire-end.ts';
+import { writeFault } from '../storage/crash-log.ts';
+import { type Cpu, type CpuFault, isCpuFault } from './cpu.ts';
+import { deviceName, serialNumber } from './identity.ts';
+import { hardwareRevisionOf } from './models.ts';
+
+/** Between a reset and the bootloader's first instruction. It also keeps a load that faults at once from looping without time passing. */
+export const RESET_TIME: Duration = 100 * MILLISECOND;
+
+/** `off`: no power. `starting`: the bootloader runs next. `running`: a payload has the board. `halted`: nothing in flash can be run. */
+export type PhoneState = 'off' | 'starting' | 'running' | 'halted';
+
+/** Where the outside hears of a phone. Shared by all phones of a world. */
+export interface PhoneSinks {
+  trace(phone: Phone, at: Instant, type: EventType, fields: TraceEvents[EventType]): void;
+  panel?(phone: Phone, state: PanelState): void;
+  console?(phone: Phone, line: string): void;
+  debug?(phone: Phone, at: Instant, line: string): void;
+}
+
+/** The board's secure element: a reset forgets what was started, and keeps the keys. */
+export interface BoardSecureElement extends SecureElement {
+  reset(): void;
+}
+
+export interface PhoneOptions {
+  readonly model: ModelRow;
+  readonly mac: Mac;
+  /** Without it the one that follows from the MAC. */
+  readonly serial?: string;
+  readonly flash: Flash;
+  readonly wire: WireEnd;
+  readonly powerSource: PowerSource;
+  readonly rng: Rng;
+  readonly wallClock: WallClock;
+  /** Makes the phone's secure element; `complete` is to be called once for each started operation. */
+  readonly secure: (complete: (operation: Operation, result: CompletionResult) => void) => BoardSecureElement;
+  readonly timeline: Timeline;
+  readonly cpu: Cpu;
+  readonly tunables: TunableValues;
+  readonly realistic: boolean;
+  /** Departures from the bootloader's rules that the operator asked for. */
+  readonly boot?: BootOptions;
+  readonly sinks: PhoneSinks;
+}
+
+/**
+ * The board of one telephone. It makes the HAL, lets the bootloader choose what runs, and calls the software's entry points: one at a time, never
+ * from within another, each to completion.
+ */
+export class Phone {
+  readonly board: Board;
+  readonly nic: WireNic;
+  readonly #options: PhoneOptions;
+  readonly #hal: Hal;
+  readonly #power: BoardPower;
+  readonly #secure: BoardSecureElement;
+  readonly #panel: BoardPanel;
+  readonly #bootAlarm: Alarm;
+  #state: PhoneState = 'off';
+  #resetReason: ResetReason = 'power-on';
+  #software: EntryPoints | null = null;
+  /** What runs, or ran last; for the crash log. */
+  #record: BootRecord | null = null;
+  #busy = false;
+  /** Counts power-offs and resets. */
+  #life = 0;
+  /** What happened while the software was busy; null as long as nothing did. */
+  #waiting: (() => void)[] | null = null;
+
+  constructor(options: PhoneOptions) {
+    const { model, mac, timeline, sinks } = options;
+    this.#options = options;
+    this.board = {
+      model,
+      mac,
+      serial: options.serial ?? serialNumber(mac),
+      hardwareRevision: hardwareRevisionOf(model),
+      deviceName: deviceName(mac),
+    };
+    this.#power = new BoardPower({
+      source: options.powerSource,
+      class: options.powerSource === 'poe' ? model.power.class : null,
+    });
+    this.#panel = new BoardPanel((state) => sinks.panel?.(this, state));
+    this.nic = new WireNic({
+      mac,
+      wire: options.wire,
+      deliver: (bytes, length) => this.#run(frame, bytes, length),
+      linkChanged: (state) => this.#run(link, state.up, 0),
+      busy: () => this.#busy || this.#software === null,
+    });
+    this.#secure = options.secure((operation, result) => this.#run(completion, operation, result));
+    this.#bootAlarm = timeline.createAlarm(() => this.#boot());
+    this.#hal = this.#makeHal();
+  }
+
+  get state(): PhoneState {
+    return this.#state;
+  }
+
+  get panel(): PanelState {
+    return this.#panel.state;
+  }
+
+  /** Gives the board power. Harmless while it has some. */
+  powerOn(): void {
+    if (this.#state !== 'off') return;
+    const { source } = this.#power;
+    const allocatedMilliwatts = source === 'poe' ? this.#power.availableMilliwatts() : null;
+    this.#trace('power.on', { source, class: this.#power.class, allocatedMilliwatts });
+    this.nic.setPower(true);
+    this.#start('power-on', 0);
+  }
+
+  /** Takes the power away, between two instructions. Harmless while there is none. */
+  powerOff(): void {
+    if (this.#state === 'off') return;
+    this.#stop('off');
+    this.nic.setPower(false);
+    this.#trace('power.off', {});
+  }
+
+  /** Resets the board from outside, as its watchdog and a person's `reset` do. */
+  reset(reason: ResetReason): void {
+    if (this.#state === 'off') return;
+    this.#trace('power.reset', { reason });
+    this.#start(reason, RESET_TIME);
+  }
+
+  press(key: Key): void {
+    this.#run(input, key, 0);
+  }
+
+  /** The supply allows another value: the switch has granted or taken back. */
+  allocate(milliwatts: number): void {
+    if (!this.#power.allocate(milliwatts)) return;
+    this.#run(power, { source: this.#power.source, availableMilliwatts: milliwatts }, 0);
+  }
+
+  /** `Cpu.runGuarded` has stopped this phone's software. */
+  stopped(limitMilliseconds: number): void {
+    this.#busy = false;
+    this.#fault('watchdog', { reason: `stopped after ${limitMilliseconds} ms in one slice`, stack: [] });
+  }
+
+  #start(reason: ResetReason, delay: Duration): void {
+    this.#stop('starting');
+    this.#resetReason = reason;
+    this.#bootAlarm.arm(this.#options.timeline.now() + delay);
+  }
+
+  /** The board as it is without software: nothing armed, nothing let in, nothing shown. */
+  #stop(state: 'off' | 'starting' | 'halted'): void {
+    this.#state = state;
+    this.#life++;
+    this.#software = null;
+    this.#waiting = null;
+    this.#power.takeRequestedReset();
+    this.#secure.reset();
+    this.#hal.timer.arm(NEVER);
+    this.#bootAlarm.arm(NEVER);
+    this.nic.reset();
+    this.#panel.show(DARK_PANEL);
+  }
+
+  /** Lets the bootloader choose, and hands the board over to what it chose. */
+  #boot(): void {
+    this.#enter(() => this.#handOff());
+    if (this.#software !== null) this.#run(link, this.nic.link().up, 0);
+  }
+
+  #handOff(): void {
+    const { cpu, flash } = this.#options;
+    const life = this.#life;
+    const decision: BootDecision = boot(this.#hal, this.#resetReason, this.#options.boot);
+    if (decision.kind === 'halt') {
+      this.#stop('halted');
+      this.#trace('fault', { reason: 'nothing-to-run', detail: decision.reason });
+      return;
+    }
+    this.#record = decision.record;
+    const payload = cpu.load(decision.bodyDigest, () => flash.read(decision.bodyOffset, decision.bodyLength));
+    if (isCpuFault(payload)) {
+      this.#fault('exception', payload);
+      return;
+    }
+    const software = payload(this.#hal, decision.record);
+    // Whoever heard of the boot may have switched the phone off meanwhile.
+    if (life !== this.#life) return;
+    this.#software = software;
+    this.#state = 'running';
+  }
+
+  /** Runs one entry point to completion. What comes from the software itself while it runs has to wait. */
+  #run<A, B>(call: (software: EntryPoints, a: A, b: B) => void, a: A, b: B): void {
+    const software = this.#software;
+    if (software === null) return;
+    if (this.#busy) {
+      this.#waiting ??= [];
+      this.#waiting.push(() => this.#run(call, a, b));
+      return;
+    }
+    this.#enter(() => call(software, a, b));
+  }
+
+  #enter(code: () => void): void {
+    const { cpu } = this.#options;
+    const outer = cpu.running;
+    cpu.running = this;
+    this.#busy = true;
+    try {
+      code();
+    } catch (thrown) {
+      if (thrown instanceof PowerCut) this.powerOff();
+      else this.#fault('exception', this.#options.cpu.faultOf(thrown));
+    }
+    // No `finally`: code that the watchdog stops runs none, and the phone to blame is read from `cpu.running`.
+    this.#busy = false;
+    cpu.running = outer;
+    this.#afterwards();
+  }
+
+  /** What the software asked for and what came while it ran. */
+  #afterwards(): void {
+    const reason = this.#power.takeRequestedReset();
+    if (reason !== null) {
+      this.reset(reason);
+      return;
+    }
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (waiting !== null) for (const deliver of waiting) deliver();
+    this.nic.drain();
+  }
+
+  /** A CPU fault: told, written down, reset. */
+  #fault(reason: 'exception' | 'watchdog', fault: CpuFault): void {
+    const { flash, timeline } = this.#options;
+    const detail = [fault.reason, ...fault.stack].join('\n');
+    const { slot, load } = this.#record ?? { slot: '', load: '' };
+    this.#trace('fault', { reason, detail });
+    this.#start(reason === 'watchdog' ? 'watchdog' : 'fault', RESET_TIME);
+    try {
+      writeFault(flash, { slot, load, at: timeline.now(), reason, detail });
+    } catch (thrown) {
+      if (!(thrown instanceof PowerCut)) throw thrown;
+      this.powerOff();
+    }
+  }
+
+  #trace<T extends EventType>(type: T, fields: TraceEvents[T]): void {
+    this.#options.sinks.trace(this, this.#options.timeline.now(), type, fields);
+  }
+
+  #makeHal(): Hal {
+    const { timeline, sinks } = this.#options;
+    const trace: Trace = {
+      event: (type, fields) => this.#trace(type, fields),
+      debug: (line) => sinks.debug?.(this, timeline.now(), line),
+    };
+    return {
+      abi: HAL_ABI,
+      board: this.board,
+      timer: new BoardTimer(timeline, () => this.#run(alarm, 0, 0)),
+      wallClock: this.#options.wallClock,
+      nic: this.nic,
+      flash: this.#options.flash,
+      power: this.#power,
+      rng: this.#options.rng,
+      secure: this.#secure,
+      panel: this.#panel,
+      console: { write: (line) => sinks.console?.(this, line) },
+      trace,
+      tunables: this.#options.tunables,
+      realistic: this.#options.realistic,
+    };
+  }
+}
+
+/** The entry points as functions, so that calling one makes no closure. */
+const frame = (software: EntryPoints, bytes: Uint8Array, length: number): void => software.onFrame(bytes, length);
+const alarm = (software: EntryPoints): void => software.onAlarm();
+const link = (software: EntryPoints, up: boolean): void => software.onLink(up);
+const power = (software: EntryPoints, event: PowerEvent): void => software.onPower(event);
+const input = (software: EntryPoints, key: Key): void => software.onInput(key);
+const completion = (software: EntryPoints, operation: Operation, result: CompletionResult): void =>
+  software.onCompletion(operation, result);
