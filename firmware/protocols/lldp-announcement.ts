@@ -50,7 +50,7 @@ const SOURCE_LOCAL = 2;
 const POWER_SUPPORT = 0x06;
 const SIGNAL_PAIR = 1;
 const PD_TYPE_2 = 1;
-/** What a class 4 device may draw before it was allocated more (802.3at table 33-18), tenths of a watt. */
+/** What a class 4 device may draw before it was allocated more (802.3at 33.3), tenths of a watt. */
 const INITIAL_TENTHS = 130;
 
 export function phoneAnnouncement(board: Board, tunables: TunableValues, identity: LldpIdentity): lldp.Message {

@@ -16,6 +16,7 @@
 import type { Ipv4 } from '../../hal/nic.ts';
 import { Malformed } from '../malformed.ts';
 import { ipv4Text } from './address.ts';
+import { putU16, putU32, u16, u32 } from './octets.ts';
 import { emitLatin1, latin1 } from './text.ts';
 
 export const HEADER_LENGTH = 4;
@@ -112,7 +113,12 @@ export type Tlv =
   | { readonly kind: 'unknown'; readonly type: number; readonly value: Uint8Array };
 
 export type TlvKind = Tlv['kind'];
-export type TlvOf<K extends TlvKind> = Extract<Tlv, { readonly kind: K }>;
+/** The member of the union that has this kind, also where several kinds share one shape. */
+export type TlvOf<K extends TlvKind, T extends Tlv = Tlv> = T extends unknown
+  ? K extends T['kind']
+    ? Omit<T, 'kind'> & { readonly kind: K }
+    : never
+  : never;
 
 export interface Message {
   readonly version: number;
@@ -140,12 +146,12 @@ export function find<K extends TlvKind>(message: Message, kind: K): TlvOf<K> | u
 
 /** The text of the first TLV of that kind, or null. */
 export function textOf(message: Message, kind: TextKind): string | null {
-  return (find(message, kind) as { readonly text: string } | undefined)?.text ?? null;
+  return find(message, kind)?.text ?? null;
 }
 
 /** The value of the first TLV of that kind, or null. */
 export function numberOf(message: Message, kind: NumberKind): number | null {
-  return (find(message, kind) as { readonly value: number } | undefined)?.value ?? null;
+  return find(message, kind)?.value ?? null;
 }
 
 export function parse(bytes: Uint8Array, offset = 0, length = bytes.length - offset): Message | Malformed {
@@ -182,12 +188,12 @@ export function emit(message: Message, into: Uint8Array, offset = 0): number {
   let at = offset + HEADER_LENGTH;
   for (const tlv of message.tlvs) {
     const size = TLV_HEADER_LENGTH + valueLengthOf(tlv);
-    setU16(into, at, tlv.kind === 'unknown' ? tlv.type : TYPE[tlv.kind]);
-    setU16(into, at + 2, size);
+    putU16(into, at, tlv.kind === 'unknown' ? tlv.type : TYPE[tlv.kind]);
+    putU16(into, at + 2, size);
     emitValue(tlv, into, at + TLV_HEADER_LENGTH);
     at += size;
   }
-  setU16(into, offset + 2, checksum(into, offset, at - offset));
+  putU16(into, offset + 2, checksum(into, offset, at - offset));
   return at - offset;
 }
 
@@ -271,7 +277,7 @@ function parseKnown(kind: TlvKind | undefined, bytes: Uint8Array, at: number, le
 
 function parsePower(kind: 'powerRequested' | 'powerAvailable', bytes: Uint8Array, at: number, length: number): Tlv {
   const levels: number[] = [];
-  for (let level = at + 4; level < at + length; level += 4) levels.push(number(bytes, level, 4));
+  for (let level = at + 4; level < at + length; level += 4) levels.push(u32(bytes, level));
   return { kind, requestId: u16(bytes, at), managementId: u16(bytes, at + 2), levels };
 }
 
@@ -285,7 +291,7 @@ const IEEE_802_2 = 2;
 function parseAddresses(bytes: Uint8Array, start: number, length: number): readonly Address[] | null {
   if (length < 4) return null;
   const end = start + length;
-  const count = number(bytes, start, 4);
+  const count = u32(bytes, start);
   if (count > MAX_ADDRESSES) return null;
   const addresses: Address[] = [];
   let at = start + 4;
@@ -308,7 +314,7 @@ function parseAddresses(bytes: Uint8Array, start: number, length: number): reado
 
 function parseAddress(protocolType: number, identifier: Uint8Array, address: Uint8Array): Address {
   if (protocolType === NLPID && identifier.length === 1 && identifier[0] === NLPID_IPV4 && address.length === 4) {
-    return { protocol: 'ipv4', address: number(address, 0, 4) };
+    return { protocol: 'ipv4', address: u32(address, 0) };
   }
   const isIpv6 =
     protocolType === IEEE_802_2 &&
@@ -327,13 +333,13 @@ function addressLengthOf(address: Address): number {
 function emitAddress(address: Address, into: Uint8Array, at: number): number {
   if (address.protocol === 'ipv4') {
     into.set([NLPID, 1, NLPID_IPV4, 0, 4], at);
-    setNumber(into, at + 5, 4, address.address);
+    putU32(into, at + 5, address.address);
   } else {
     const identifier = address.protocol === 'ipv6' ? IPV6_IDENTIFIER : address.identifier;
     into[at] = address.protocol === 'ipv6' ? IEEE_802_2 : address.protocolType;
     into[at + 1] = identifier.length;
     into.set(identifier, at + 2);
-    setU16(into, at + 2 + identifier.length, address.address.length);
+    putU16(into, at + 2 + identifier.length, address.address.length);
     into.set(address.address, at + 4 + identifier.length);
   }
   return addressLengthOf(address);
@@ -378,7 +384,7 @@ function emitValue(tlv: Tlv, into: Uint8Array, at: number): void {
       return;
     case 'addresses':
     case 'managementAddresses': {
-      setNumber(into, at, 4, tlv.addresses.length);
+      putU32(into, at, tlv.addresses.length);
       let next = at + 4;
       for (const address of tlv.addresses) next += emitAddress(address, into, next);
       return;
@@ -388,20 +394,20 @@ function emitValue(tlv: Tlv, into: Uint8Array, at: number): void {
       return;
     case 'voipVlanReply':
       if (tlv.appliance !== null) into[at] = tlv.appliance;
-      setU16(into, tlv.appliance === null ? at : at + 1, tlv.vlan);
+      putU16(into, tlv.appliance === null ? at : at + 1, tlv.vlan);
       return;
     case 'powerRequested':
     case 'powerAvailable':
-      setU16(into, at, tlv.requestId);
-      setU16(into, at + 2, tlv.managementId);
-      for (const [index, level] of tlv.levels.entries()) setNumber(into, at + 4 + 4 * index, 4, level);
+      putU16(into, at, tlv.requestId);
+      putU16(into, at + 2, tlv.managementId);
+      for (const [index, level] of tlv.levels.entries()) putU32(into, at + 4 + 4 * index, level);
       return;
     case 'voipVlanQuery':
     case 'unknown':
       into.set(tlv.value, at);
       return;
     default:
-      setNumber(into, at, NUMBER_LENGTH[tlv.kind], tlv.value);
+      putNumber(into, at, NUMBER_LENGTH[tlv.kind], tlv.value);
   }
 }
 
@@ -464,21 +470,12 @@ function copy(bytes: Uint8Array, at: number, length: number): Uint8Array {
   return bytes.slice(at, at + length);
 }
 
-function u16(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! << 8) | bytes[at + 1]!;
-}
-
-function setU16(into: Uint8Array, at: number, value: number): void {
-  into[at] = value >>> 8;
-  into[at + 1] = value;
-}
-
 function number(bytes: Uint8Array, at: number, length: number): number {
-  let value = 0;
-  for (let index = 0; index < length; index++) value = value * 256 + bytes[at + index]!;
-  return value;
+  return length === 1 ? bytes[at]! : length === 2 ? u16(bytes, at) : u32(bytes, at);
 }
 
-function setNumber(into: Uint8Array, at: number, length: number, value: number): void {
-  for (let index = 0; index < length; index++) into[at + index] = value >>> (8 * (length - 1 - index));
+function putNumber(into: Uint8Array, at: number, length: 1 | 2 | 4, value: number): void {
+  if (length === 1) into[at] = value;
+  else if (length === 2) putU16(into, at, value);
+  else putU32(into, at, value);
 }

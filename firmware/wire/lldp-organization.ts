@@ -6,6 +6,7 @@
  *     00-12-bb  LLDP-MED     1 capabilities, 2 network policy, 4 extended power, 5 to 11 inventory (TIA-1057 10.2)
  *     00-01-42  Cisco        1 four-wire power
  */
+import { putU16, putU32, u16, u32 } from './octets.ts';
 import { emitLatin1, latin1 } from './text.ts';
 
 /** LLDP-MED Capabilities bits (TIA-1057 10.2.2.1). */
@@ -101,7 +102,7 @@ const OUI_CISCO = 0x000142;
 
 /** `at` is where the OUI stands; `length`, at least 4, counts from there. */
 export function parseOrganization(bytes: Uint8Array, at: number, length: number): OrganizationTlv {
-  const oui = number(bytes, at, 3);
+  const oui = u24(bytes, at);
   const subtype = bytes[at + 3]!;
   const value = at + 4;
   const size = length - 4;
@@ -136,8 +137,7 @@ function parse8023(subtype: number, bytes: Uint8Array, at: number, size: number)
       rest: bytes.slice(at + (classification === null ? 3 : 8), at + size),
     };
   }
-  if (subtype === 3 && size === 5)
-    return { kind: 'linkAggregation', status: bytes[at]!, port: number(bytes, at + 1, 4) };
+  if (subtype === 3 && size === 5) return { kind: 'linkAggregation', status: bytes[at]!, port: u32(bytes, at + 1) };
   return subtype === 4 && size === 2 ? { kind: 'maximumFrameSize', size: u16(bytes, at) } : null;
 }
 
@@ -159,7 +159,7 @@ function parseMed(subtype: number, bytes: Uint8Array, at: number, size: number):
   }
   if (subtype === 2 && size === 4) {
     // U (1 bit), T (1), reserved (1), VLAN (12), priority (3), DSCP (6).
-    const bits = number(bytes, at + 1, 3);
+    const bits = u24(bytes, at + 1);
     return {
       kind: 'medPolicy',
       application: bytes[at]!,
@@ -236,7 +236,7 @@ export function emitOrganization(tlv: OrganizationTlv, into: Uint8Array, start: 
         ? [OUI_MED, tlv.subtype]
         : IDENTITY[tlv.kind];
   into[start] = oui >>> 16;
-  setU16(into, start + 1, oui);
+  putU16(into, start + 1, oui);
   into[start + 3] = subtype;
   emitInformation(tlv, into, start + 4);
 }
@@ -244,31 +244,30 @@ export function emitOrganization(tlv: OrganizationTlv, into: Uint8Array, start: 
 function emitInformation(tlv: OrganizationTlv, into: Uint8Array, at: number): void {
   switch (tlv.kind) {
     case 'portVlanId':
-      setU16(into, at, tlv.vlan);
+      putU16(into, at, tlv.vlan);
       return;
     case 'maximumFrameSize':
-      setU16(into, at, tlv.size);
+      putU16(into, at, tlv.size);
       return;
     case 'vlanName':
-      setU16(into, at, tlv.vlan);
+      putU16(into, at, tlv.vlan);
       into[at + 2] = tlv.name.length;
       emitLatin1(tlv.name, into, at + 3);
       return;
     case 'macPhy':
       into[at] = tlv.autoNegotiation;
-      setU16(into, at + 1, tlv.pmd);
-      setU16(into, at + 3, tlv.mau);
+      putU16(into, at + 1, tlv.pmd);
+      putU16(into, at + 3, tlv.mau);
       return;
     case 'powerViaMdi':
       emitPowerViaMdi(tlv, into, at);
       return;
     case 'linkAggregation':
       into[at] = tlv.status;
-      setU16(into, at + 1, tlv.port >>> 16);
-      setU16(into, at + 3, tlv.port);
+      putU32(into, at + 1, tlv.port);
       return;
     case 'medCapabilities':
-      setU16(into, at, tlv.capabilities);
+      putU16(into, at, tlv.capabilities);
       into[at + 2] = tlv.deviceType;
       return;
     case 'medPolicy': {
@@ -276,12 +275,12 @@ function emitInformation(tlv: OrganizationTlv, into: Uint8Array, at: number): vo
         (tlv.unknown ? 0x80_0000 : 0) | (tlv.tagged ? 0x40_0000 : 0) | (tlv.vlan << 9) | (tlv.priority << 6) | tlv.dscp;
       into[at] = tlv.application;
       into[at + 1] = bits >>> 16;
-      setU16(into, at + 2, bits);
+      putU16(into, at + 2, bits);
       return;
     }
     case 'medPower':
       into[at] = (tlv.type << 6) | (tlv.source << 4) | tlv.priority;
-      setU16(into, at + 1, tlv.tenths);
+      putU16(into, at + 1, tlv.tenths);
       return;
     case 'medInventory':
       emitLatin1(tlv.text, into, at);
@@ -305,8 +304,8 @@ function emitPowerViaMdi(
   const { classification } = tlv;
   if (classification !== null) {
     into[at + 3] = (classification.type << 6) | (classification.source << 4) | classification.priority;
-    setU16(into, at + 4, classification.requested);
-    setU16(into, at + 6, classification.allocated);
+    putU16(into, at + 4, classification.requested);
+    putU16(into, at + 6, classification.allocated);
   }
   into.set(tlv.rest, at + (classification === null ? 3 : 8));
 }
@@ -342,17 +341,6 @@ export function describeOrganization(tlv: OrganizationTlv): string {
   }
 }
 
-function u16(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! << 8) | bytes[at + 1]!;
-}
-
-function setU16(into: Uint8Array, at: number, value: number): void {
-  into[at] = value >>> 8;
-  into[at + 1] = value;
-}
-
-function number(bytes: Uint8Array, at: number, length: number): number {
-  let value = 0;
-  for (let index = 0; index < length; index++) value = value * 256 + bytes[at + index]!;
-  return value;
+function u24(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 16) | u16(bytes, at + 1);
 }

@@ -24,6 +24,7 @@ import {
   type Policy,
   parseOrganization,
 } from './lldp-organization.ts';
+import { mac, putMac, putU16, putU32, u16, u32 } from './octets.ts';
 import { emitLatin1, latin1 } from './text.ts';
 
 export {
@@ -70,7 +71,12 @@ export type Tlv =
   | { readonly kind: 'unknown'; readonly type: number; readonly value: Uint8Array };
 
 export type TlvKind = Tlv['kind'];
-export type TlvOf<K extends TlvKind> = Extract<Tlv, { readonly kind: K }>;
+/** The member of the union that has this kind, also where several kinds share one shape. */
+export type TlvOf<K extends TlvKind, T extends Tlv = Tlv> = T extends unknown
+  ? K extends T['kind']
+    ? Omit<T, 'kind'> & { readonly kind: K }
+    : never
+  : never;
 
 export interface Message {
   readonly chassisId: Identifier;
@@ -91,6 +97,35 @@ export function policyOf(message: Message, application: number): Policy | undefi
   let found: Policy | undefined;
   for (const tlv of message.tlvs) if (tlv.kind === 'medPolicy' && tlv.application === application) found = tlv;
   return found;
+}
+
+/** A Chassis ID or Port ID as people write it. */
+export function identifierText(id: Identifier): string {
+  if (id.kind === 'mac') return macText(id.mac);
+  return id.kind === 'ipv4' ? ipv4Text(id.address) : id.text;
+}
+
+/** The first IPv4 management address, or null. */
+export function managementIpv4(message: Message): Ipv4 | null {
+  for (const tlv of message.tlvs) {
+    if (tlv.kind !== 'managementAddress') continue;
+    if (tlv.addressSubtype === FAMILY_IPV4 && tlv.address.length === 4) return u32(tlv.address, 0);
+  }
+  return null;
+}
+
+/** A management address on the interface of that number; the numbering is not said to be ifIndex or port (subtype 1, unknown). */
+export function ipv4ManagementAddress(address: Ipv4, interfaceNumber: number): Tlv {
+  const octets = new Uint8Array(4);
+  putU32(octets, 0, address);
+  return {
+    kind: 'managementAddress',
+    addressSubtype: FAMILY_IPV4,
+    address: octets,
+    interfaceSubtype: 1,
+    interfaceNumber,
+    oid: new Uint8Array(0),
+  };
 }
 
 const MISSING_MANDATORY = new Malformed('lldp', 'Chassis ID, Port ID and Time To Live do not come first');
@@ -158,25 +193,25 @@ export function lengthOf(message: Message): number {
 export function emit(message: Message, into: Uint8Array, offset = 0): number {
   let at = emitIdentifier(CHASSIS_ID, SUBTYPES.chassis, message.chassisId, into, offset);
   at = emitIdentifier(PORT_ID, SUBTYPES.port, message.portId, into, at);
-  setU16(into, at, (TTL << 9) | 2);
-  setU16(into, at + 2, message.ttl);
+  putU16(into, at, (TTL << 9) | 2);
+  putU16(into, at + 2, message.ttl);
   at += 4;
   for (const tlv of message.tlvs) {
     const size = lengthOfTlv(tlv);
-    setU16(into, at, (typeOf(tlv) << 9) | size);
+    putU16(into, at, (typeOf(tlv) << 9) | size);
     emitTlv(tlv, into, at + 2);
     at += 2 + size;
   }
-  setU16(into, at, END);
+  putU16(into, at, END);
   return at + 2 - offset;
 }
 
-/** `LLDP, chassis 00:1e:f7:28:9c:8e, port '001EF7289C8E:P1', ttl 120s, … length 244`. */
+/** `LLDP, chassis 00:1e:f7:28:9c:8e, port 001EF7289C8E:P1, ttl 120s, … length 244`. */
 export function describe(message: Message): string {
   const head = [
     'LLDP',
-    `chassis ${describeIdentifier(message.chassisId)}`,
-    `port ${describeIdentifier(message.portId)}`,
+    `chassis ${printable(identifierText(message.chassisId))}`,
+    `port ${printable(identifierText(message.portId))}`,
     `ttl ${message.ttl}s`,
   ];
   return [...head, ...message.tlvs.map(describeTlv), `length ${lengthOf(message)}`].join(', ');
@@ -186,9 +221,9 @@ type IdentifierSubtypes = { readonly mac: number; readonly network: number };
 
 function parseIdentifier(subtypes: IdentifierSubtypes, bytes: Uint8Array, at: number, length: number): Identifier {
   const subtype = bytes[at]!;
-  if (subtype === subtypes.mac && length === 7) return { kind: 'mac', mac: number(bytes, at + 1, 6) };
+  if (subtype === subtypes.mac && length === 7) return { kind: 'mac', mac: mac(bytes, at + 1) };
   if (subtype === subtypes.network && length === 6 && bytes[at + 1] === FAMILY_IPV4) {
-    return { kind: 'ipv4', address: number(bytes, at + 2, 4) };
+    return { kind: 'ipv4', address: u32(bytes, at + 2) };
   }
   return { kind: 'text', subtype, text: latin1(bytes, at + 1, length - 1) };
 }
@@ -199,24 +234,19 @@ function identifierLengthOf(id: Identifier): number {
 
 function emitIdentifier(type: number, subtypes: IdentifierSubtypes, id: Identifier, into: Uint8Array, at: number) {
   const length = identifierLengthOf(id);
-  setU16(into, at, (type << 9) | length);
+  putU16(into, at, (type << 9) | length);
   if (id.kind === 'mac') {
     into[at + 2] = subtypes.mac;
-    setNumber(into, at + 3, 6, id.mac);
+    putMac(into, at + 3, id.mac);
   } else if (id.kind === 'ipv4') {
     into[at + 2] = subtypes.network;
     into[at + 3] = FAMILY_IPV4;
-    setNumber(into, at + 4, 4, id.address);
+    putU32(into, at + 4, id.address);
   } else {
     into[at + 2] = id.subtype;
     emitLatin1(id.text, into, at + 3);
   }
   return at + 2 + length;
-}
-
-function describeIdentifier(id: Identifier): string {
-  if (id.kind === 'mac') return macText(id.mac);
-  return id.kind === 'ipv4' ? ipv4Text(id.address) : `'${printable(id.text)}'`;
 }
 
 function printable(text: string): string {
@@ -256,7 +286,7 @@ function parseManagementAddress(bytes: Uint8Array, at: number, length: number): 
     addressSubtype: bytes[at + 1]!,
     address: bytes.slice(at + 2, behind),
     interfaceSubtype: bytes[behind]!,
-    interfaceNumber: number(bytes, behind + 1, 4),
+    interfaceNumber: u32(bytes, behind + 1),
     oid: bytes.slice(behind + 6, behind + 6 + oidLength),
   };
 }
@@ -303,8 +333,8 @@ function emitTlv(tlv: Tlv, into: Uint8Array, at: number): void {
       emitLatin1(tlv.text, into, at);
       return;
     case 'systemCapabilities':
-      setU16(into, at, tlv.capabilities);
-      setU16(into, at + 2, tlv.enabled);
+      putU16(into, at, tlv.capabilities);
+      putU16(into, at + 2, tlv.enabled);
       return;
     case 'managementAddress': {
       const behind = at + 2 + tlv.address.length;
@@ -312,7 +342,7 @@ function emitTlv(tlv: Tlv, into: Uint8Array, at: number): void {
       into[at + 1] = tlv.addressSubtype;
       into.set(tlv.address, at + 2);
       into[behind] = tlv.interfaceSubtype;
-      setNumber(into, behind + 1, 4, tlv.interfaceNumber);
+      putU32(into, behind + 1, tlv.interfaceNumber);
       into[behind + 5] = tlv.oid.length;
       into.set(tlv.oid, behind + 6);
       return;
@@ -335,35 +365,11 @@ function describeTlv(tlv: Tlv): string {
       return `capabilities 0x${tlv.capabilities.toString(16)} enabled 0x${tlv.enabled.toString(16)}`;
     case 'managementAddress':
       return tlv.addressSubtype === FAMILY_IPV4 && tlv.address.length === 4
-        ? `management ${ipv4Text(number(tlv.address, 0, 4))}`
+        ? `management ${ipv4Text(u32(tlv.address, 0))}`
         : `management address of family ${tlv.addressSubtype}`;
     case 'unknown':
       return `unknown ${tlv.type} (${tlv.value.length})`;
     default:
       return describeOrganization(tlv);
-  }
-}
-
-function u16(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! << 8) | bytes[at + 1]!;
-}
-
-function setU16(into: Uint8Array, at: number, value: number): void {
-  into[at] = value >>> 8;
-  into[at + 1] = value;
-}
-
-function number(bytes: Uint8Array, at: number, length: number): number {
-  let value = 0;
-  for (let index = 0; index < length; index++) value = value * 256 + bytes[at + index]!;
-  return value;
-}
-
-/** Up to 48 bits, so by division: the bit operators of the language have 32. */
-function setNumber(into: Uint8Array, at: number, length: number, value: number): void {
-  let rest = value;
-  for (let index = length - 1; index >= 0; index--) {
-    into[at + index] = rest % 256;
-    rest = Math.floor(rest / 256);
   }
 }
