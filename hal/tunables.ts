@@ -124,6 +124,23 @@ export const TUNABLES = {
     'unanswered keepalives before the node is lost',
   ),
   'sccp.rejectWait': number(45, [1, 600], 's', 'I', 'sccp 3.2', 'wait after RegisterReject'),
+  'sccp.standbyKeepalive': number(60, [1, 600], 's', 'D', 'sccp 3.1', 'keepalive interval before any RegisterAck'),
+  'sccp.tokenTimeout': number(15, [1, 120], 's', 'I', 'sccp 3.4', 'wait for an answer to RegisterTokenReq'),
+  'sccp.unregisterTimeout': number(5, [0.1, 60], 's', 'I', 'sccp 3.5', 'wait for UnregisterAck'),
+  'sccp.unknownMessage': choice(
+    'skip',
+    ['skip', 'fatal'],
+    'S',
+    'sccp 1.2',
+    'what an unknown message does; real Java phones close the connection',
+  ),
+  'sccp.versionStamp': choice(
+    'newest',
+    ['never', 'newest', 'always'],
+    '?',
+    'sccp 2.2',
+    'whether Register ends with the version stamp of the configuration; newest: from protocol version 22 on',
+  ),
   'callmanager.roundWait': number(10, [1, 600], 's', 'I', 'sccp 3.2', 'wait after a fruitless round through the list'),
   'callmanager.roundWaitMax': number(60, [1, 3600], 's', 'I', 'sccp 3.2', 'ceiling of that wait'),
   'boot.ledStep': number(
