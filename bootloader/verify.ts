@@ -1,4 +1,3 @@
-import type { Board } from '../hal/board.ts';
 import type { SlotName } from '../hal/entry-points.ts';
 import type { Flash } from '../hal/flash.ts';
 import { HAL_ABI } from '../hal/hal.ts';
@@ -11,7 +10,7 @@ import { isMalformed } from '../storage/malformed-image.ts';
 /** What the checks need of the board. */
 export interface VerifyHal {
   readonly flash: Flash;
-  readonly board: Pick<Board, 'model' | 'hardwareRevision'>;
+  readonly board: { readonly model: { readonly name: string }; readonly hardwareRevision: string };
   readonly secure: Pick<SecureElement, 'bootKeys' | 'verify'>;
 }
 
