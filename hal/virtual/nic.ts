@@ -138,6 +138,8 @@ export class WireNic implements Nic {
   reset(): void {
     this.#filter = CLOSED_FILTER;
     this.#ring.clear();
+    // What the watchdog stopped in the middle does not come back.
+    this.#draining = false;
     this.#wentDown = null;
     this.#toldUp = this.#link.up;
   }
@@ -159,7 +161,7 @@ export class WireNic implements Nic {
     } else if (this.#ring.count === 0 && !this.#draining && !this.#options.busy()) {
       this.#deliver(bytes, length);
     } else if (this.#ring.count < this.#ringSize) {
-      this.#ring.add(storeFrame(bytes, length));
+      this.#ring.add(storeFrame(bytes, length, 0));
     } else {
       this.#ringDrops++;
     }

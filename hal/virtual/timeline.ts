@@ -70,6 +70,11 @@ export class VirtualTimeline implements Timeline {
     return true;
   }
 
+  /** The watchdog has stopped the alarm that was firing from outside: it will not return. */
+  interrupted(): void {
+    this.#firing = false;
+  }
+
   /** Fires all that is due until and at `at`, and moves time there. False when a hold stopped it on the way. */
   runUntil(at: Instant): boolean {
     while (this.#heap.nextAt() <= at) if (!this.step()) return false;
