@@ -21,9 +21,7 @@ export class DeliveryQueue {
 
   /** Copies the frame. Frames of the same instant are delivered in the order in which they were added. */
   add(bytes: Uint8Array, length: number, at: Instant): void {
-    const frame = storeFrame(bytes, length);
-    frame.at = at;
-    this.#frames.add(frame);
+    this.#frames.add(storeFrame(bytes, length, at));
     if (at < this.#armedFor) this.#arm(at);
   }
 
@@ -41,6 +39,8 @@ export class DeliveryQueue {
 
   #run(): void {
     const now = this.#timeline.now();
+    // Before the first delivery: should the watchdog stop one, the next frame arms again.
+    this.#armedFor = NEVER;
     while (this.#frames.first !== null && this.#frames.first.at <= now) {
       const frame = this.#frames.take()!;
       this.#deliver(frame.bytes, frame.length);

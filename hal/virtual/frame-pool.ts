@@ -13,7 +13,7 @@ const KEPT_FRAMES = 4_096;
 export class StoredFrame {
   readonly bytes: Uint8Array;
   length = 0;
-  /** When it is due, for the queues that have time. */
+  /** When it is due; queues that have no time give all frames the same. */
   at: Instant = 0;
   next: StoredFrame | null = null;
 
@@ -52,11 +52,12 @@ class FreeList {
 const small = new FreeList(SMALL_OCTETS);
 const large = new FreeList(LARGE_OCTETS);
 
-/** A copy of the first `length` octets; `giveBack` it when it has been delivered. */
-export function storeFrame(bytes: Uint8Array, length: number): StoredFrame {
+/** A copy of the first `length` octets, due at `at`; `giveBack` it when it has been delivered. */
+export function storeFrame(bytes: Uint8Array, length: number, at: Instant): StoredFrame {
   const frame = length <= SMALL_OCTETS ? small.take() : length <= LARGE_OCTETS ? large.take() : new StoredFrame(length);
   frame.bytes.set(bytes.length === length ? bytes : bytes.subarray(0, length));
   frame.length = length;
+  frame.at = at;
   return frame;
 }
 

@@ -86,7 +86,8 @@ export function enhancedPacket(packet: CapturedPacket): Uint8Array {
   view.setUint32(16, bytes.length, true);
   body.set(bytes, 20);
   const options: Option[] = [];
-  if (packet.comment !== undefined) options.push({ code: OPT_COMMENT, value: utf8(packet.comment).subarray(0, MAXIMUM_OPTION_OCTETS) });
+  if (packet.comment !== undefined)
+    options.push({ code: OPT_COMMENT, value: utf8(packet.comment).subarray(0, MAXIMUM_OPTION_OCTETS) });
   options.push({ code: EPB_FLAGS, value: Uint8Array.of(packet.direction === 'in' ? INBOUND : OUTBOUND, 0, 0, 0) });
   return block(ENHANCED_PACKET, body, options);
 }
