@@ -243,7 +243,7 @@ export class CdpMachine implements Machine<CdpIn, CdpOut> {
     const ceiling = Math.min(availableMilliwatts, management);
     // Until the switch echoes our request it speaks of something else: an earlier phone, or none.
     const answered = available.requestId === this.#requestId && this.#asksForPower();
-    const draw = answered ? (this.#model.power.requestedMilliwatts.find((level) => level <= ceiling) ?? null) : null;
+    const draw = answered ? this.#levelWithin(ceiling) : null;
     this.#reportPower(`${availableMilliwatts} ${management} ${draw}`, {
       kind: 'power',
       availableMilliwatts,
@@ -254,6 +254,11 @@ export class CdpMachine implements Machine<CdpIn, CdpOut> {
       this.#consumption = draw;
       this.#announce(now);
     }
+  }
+
+  /** The largest level asked for that is allowed; the zeros behind the levels stand for none. */
+  #levelWithin(ceiling: number): number | null {
+    return this.#model.power.requestedMilliwatts.find((level) => level > 0 && level <= ceiling) ?? null;
   }
 
   #reportPower(key: string, out: CdpOut): void {
