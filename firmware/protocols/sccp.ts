@@ -1,0 +1,490 @@
+/**
+ * SCCP from the phone's side: one registration on one TCP connection, which the owner opens and closes.
+ *
+ *     idle --connected--> open --register--> registering --RegisterAck--> dialogue --all answered or waited for--> registered
+ *                          |  \-request-token--> token --> open
+ *                          any --gone, reject, time-out--> over        registered --unregister--> unregistering --> over
+ *
+ * KeepAlive runs from `connected` on, registered or not: a standby connection is this machine left in `open`.
+ * After `over` the machine is of no more use; the next connection gets a new one.
+ */
+import type { ModelRow } from '../../hal/board.ts';
+import type { Ipv4, Mac } from '../../hal/nic.ts';
+import type { Rng } from '../../hal/rng.ts';
+import { type Duration, earlier, type Instant, NEVER, SECOND } from '../../hal/timer.ts';
+import type { TunableValues } from '../../hal/tunables.ts';
+import type { Machine } from '../machine.ts';
+import { isMalformed } from '../malformed.ts';
+import { alarmText, type OutOfServiceReason } from '../wire/sccp/alarm.ts';
+import { ALARM_SEVERITY, RESET, UNREGISTER_ACK, UNREGISTER_REASON } from '../wire/sccp/codes.ts';
+import { shown } from '../wire/sccp/labels.ts';
+import * as sccp from '../wire/sccp/message.ts';
+import { FrameStream } from '../wire/sccp/stream.ts';
+import { Dialogue, type SccpFeature, type SccpLine } from './sccp/dialogue.ts';
+import { type SccpDisplay, Screen } from './sccp/display.ts';
+import {
+  capabilitiesMessage,
+  dialectOf,
+  ipPortMessage,
+  registerMessage,
+  type SccpIdentity,
+  tokenMessage,
+} from './sccp/offer.ts';
+import { SoftKeyTemplate } from './sccp/soft-keys.ts';
+
+/** How a connection ended, in the words of the TCP layer. */
+export type ConnectionGone = 'closed' | 'reset' | 'refused' | 'timeout' | 'unreachable' | 'aborted';
+
+export type SccpIn =
+  | { readonly kind: 'connected'; readonly ownAddress: Ipv4 }
+  | { readonly kind: 'data'; readonly octets: Uint8Array }
+  | { readonly kind: 'gone'; readonly why: ConnectionGone }
+  | {
+      readonly kind: 'register';
+      /** Why the phone was last out of service; `unknownId` belongs to `invalid-message`. */
+      readonly alarm: { readonly reason: OutOfServiceReason; readonly unknownId?: number; readonly xml?: string };
+      /** `versionStamp` of the configuration file, empty when it has none. */
+      readonly versionStamp: string;
+    }
+  /** Asks, on a connection that is not registered, whether this node would take the phone (failback). */
+  | { readonly kind: 'request-token' }
+  | { readonly kind: 'unregister'; readonly reason?: 'unknown' | 'power-save' }
+  /** A key, a media acknowledgement: what the phone has to say while registered. Ignored in other states. */
+  | { readonly kind: 'send'; readonly message: sccp.Outgoing };
+
+export type LostWhy =
+  | 'keepalive-timeout'
+  | 'register-timeout'
+  | 'framing'
+  | 'invalid-message'
+  | Exclude<ConnectionGone, 'timeout'>
+  | 'tcp-timeout';
+
+export type SccpOut =
+  | { readonly kind: 'write'; readonly octets: Uint8Array }
+  /** The machine is done with the connection: close it. */
+  | { readonly kind: 'close' }
+  | {
+      readonly kind: 'registered';
+      readonly lines: readonly SccpLine[];
+      readonly features: readonly SccpFeature[];
+      readonly keepaliveSeconds: number;
+      readonly standbyKeepaliveSeconds: number;
+      /** The protocol version spoken. */
+      readonly version: number;
+      /** Letters D, M and Y, separators, and an A for the 12-hour clock. */
+      readonly dateTemplate: string;
+      readonly userName: string;
+      readonly serverName: string;
+    }
+  | { readonly kind: 'rejected'; readonly text: string }
+  /** `unknownId` with `invalid-message`. */
+  | { readonly kind: 'lost'; readonly why: LostWhy; readonly unknownId?: number }
+  | { readonly kind: 'unregistered' }
+  /** The server has a call for the phone: stay, ask again later. */
+  | { readonly kind: 'unregister-refused' }
+  | { readonly kind: 'token'; readonly answer: 'granted' | 'refused' | 'none'; readonly waitSeconds: number }
+  /** The server wants a reset. It is the owner who unregisters, when no call is in the way. */
+  | { readonly kind: 'reset'; readonly type: 'reset' | 'restart' | 'apply-config' }
+  | { readonly kind: 'display'; readonly display: SccpDisplay }
+  /** `local` is the broken-down time of the server's zone for this phone, as [year, month, day, hour, minute, second]. */
+  | { readonly kind: 'time'; readonly systemTime: number; readonly local: readonly number[] }
+  | { readonly kind: 'keepalive-late'; readonly by: Duration }
+  /** About calls and media: for the telephone proper. */
+  | { readonly kind: 'message'; readonly message: sccp.Message };
+
+type State =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'open' }
+  | { readonly kind: 'token'; readonly giveUpAt: Instant }
+  | { readonly kind: 'registering'; readonly giveUpAt: Instant }
+  | { readonly kind: 'dialogue'; readonly dialogue: Dialogue; giveUpAt: Instant }
+  | { readonly kind: 'registered' }
+  | { readonly kind: 'unregistering'; readonly giveUpAt: Instant }
+  | { readonly kind: 'over' };
+
+const NEXT: Readonly<Record<State['kind'], readonly State['kind'][]>> = {
+  idle: ['open', 'over'],
+  open: ['token', 'registering', 'over'],
+  token: ['open', 'over'],
+  registering: ['dialogue', 'unregistering', 'over'],
+  dialogue: ['dialogue', 'registered', 'unregistering', 'over'],
+  registered: ['dialogue', 'unregistering', 'over'],
+  unregistering: ['registered', 'over'],
+  over: [],
+};
+
+const IDLE: State = Object.freeze({ kind: 'idle' });
+const OPEN: State = Object.freeze({ kind: 'open' });
+const REGISTERED: State = Object.freeze({ kind: 'registered' });
+const OVER: State = Object.freeze({ kind: 'over' });
+
+/** A keepalive later than this is reported: the phone, or what runs it, has no time. */
+const LATE: Duration = SECOND;
+/** Longest keepalive interval believed: a day. */
+const MAX_INTERVAL_SECONDS = 86_400;
+
+export interface SccpClientOptions extends SccpIdentity {
+  readonly model: ModelRow;
+  /** `SEP` and twelve upper-case hexadecimal digits. */
+  readonly deviceName: string;
+  readonly mac: Mac;
+  readonly load: string;
+  readonly tunables: TunableValues;
+  readonly rng: Rng;
+}
+
+export class SccpClient implements Machine<SccpIn, SccpOut> {
+  readonly #options: SccpClientOptions;
+  readonly #stream = new FrameStream();
+  readonly #screen = new Screen();
+  #state: State = IDLE;
+  #dialect: sccp.Dialect;
+  #ownAddress: Ipv4 = 0;
+  #template: SoftKeyTemplate | null = null;
+  #out: SccpOut[] = [];
+  #screenChanged = false;
+  #keepaliveInterval: Duration;
+  #standbyInterval: Duration;
+  #dateTemplate = '';
+  #keepaliveAt: Instant = NEVER;
+  /** Keepalives sent since the last answer. */
+  #unanswered = 0;
+
+  constructor(options: SccpClientOptions) {
+    this.#options = options;
+    this.#dialect = dialectOf(options.model, options.model.sccp.version);
+    this.#keepaliveInterval = options.tunables['sccp.standbyKeepalive'] * SECOND;
+    this.#standbyInterval = this.#keepaliveInterval;
+  }
+
+  /** For traces and tests. */
+  get state(): State['kind'] {
+    return this.#state.kind;
+  }
+
+  process(now: Instant, input: SccpIn): void {
+    switch (input.kind) {
+      case 'connected':
+        this.#ownAddress = input.ownAddress;
+        this.#enter(OPEN);
+        this.#keepaliveAt = now + this.#keepaliveInterval;
+        return;
+      case 'data':
+        this.#receive(now, input.octets);
+        return;
+      case 'gone':
+        this.#gone(input.why);
+        return;
+      case 'register':
+        this.#register(now, input);
+        return;
+      case 'request-token':
+        this.#enter({ kind: 'token', giveUpAt: now + this.#seconds('sccp.tokenTimeout') });
+        this.#send(tokenMessage(this.#options, this.#ownAddress));
+        return;
+      case 'unregister':
+        this.#unregister(now, UNREGISTER_REASON[input.reason === 'power-save' ? 'powerSave' : 'unknown']);
+        return;
+      case 'send':
+        if (this.#state.kind === 'registered') this.#send(input.message);
+        return;
+    }
+  }
+
+  dispatch(now: Instant, emit: (out: SccpOut) => void): void {
+    this.#expire(now);
+    if (this.#screenChanged) {
+      this.#screenChanged = false;
+      this.#out.push({ kind: 'display', display: this.#screen.shows() });
+    }
+    if (this.#out.length === 0) return;
+    const out = this.#out;
+    this.#out = [];
+    for (const each of out) emit(each);
+  }
+
+  pollAt(): Instant {
+    if (this.#out.length > 0 || this.#screenChanged) return 0;
+    if (this.#state.kind === 'idle' || this.#state.kind === 'over') return NEVER;
+    const deadline = earlier(this.#keepaliveAt, this.#screen.expiresAt());
+    return 'giveUpAt' in this.#state ? earlier(deadline, this.#state.giveUpAt) : deadline;
+  }
+
+  #seconds(
+    name: 'sccp.registerTimeout' | 'sccp.answerTimeout' | 'sccp.tokenTimeout' | 'sccp.unregisterTimeout',
+  ): Duration {
+    return this.#options.tunables[name] * SECOND;
+  }
+
+  #enter(state: State): void {
+    if (!NEXT[this.#state.kind].includes(state.kind)) {
+      throw new Error(`sccp: no way from ${this.#state.kind} to ${state.kind}`);
+    }
+    this.#state = state;
+    if (state.kind !== 'over') return;
+    this.#stream.clear();
+    this.#keepaliveAt = NEVER;
+  }
+
+  #send(m: sccp.Outgoing): void {
+    this.#out.push({ kind: 'write', octets: sccp.encode(m, this.#dialect) });
+  }
+
+  /** Ends the registration by our own decision. */
+  #finish(out: SccpOut): void {
+    this.#enter(OVER);
+    this.#out.push(out, { kind: 'close' });
+  }
+
+  #gone(why: ConnectionGone): void {
+    const { kind } = this.#state;
+    if (kind === 'over') return;
+    this.#enter(OVER);
+    // chan_skinny never acknowledges UnregisterReq, it just closes.
+    if (kind === 'unregistering') this.#out.push({ kind: 'unregistered' });
+    else this.#out.push({ kind: 'lost', why: why === 'timeout' ? 'tcp-timeout' : why });
+  }
+
+  #register(now: Instant, { alarm, versionStamp }: Extract<SccpIn, { kind: 'register' }>): void {
+    const { model, deviceName, load, tunables, rng } = this.#options;
+    this.#enter({ kind: 'registering', giveUpAt: now + this.#seconds('sccp.registerTimeout') });
+    const invalid = alarm.reason === 'invalid-message';
+    this.#send({
+      type: 'Alarm',
+      severity: invalid ? ALARM_SEVERITY.critical : ALARM_SEVERITY.informational,
+      text: alarmText(deviceName, load, alarm.reason, alarm.unknownId),
+      // The address in network order, read as the little-endian number that the field is.
+      param2: invalid ? 0 : swapped(this.#ownAddress),
+    });
+    if (alarm.xml !== undefined) this.#send({ type: 'XMLAlarm', xml: asciiWithNul(alarm.xml) });
+    this.#send(registerMessage(this.#options, this.#ownAddress, versionStamp, tunables));
+    const ipPort = ipPortMessage(model, rng.u32());
+    if (ipPort !== null) this.#send(ipPort);
+  }
+
+  #unregister(now: Instant, reason: number): void {
+    const { kind } = this.#state;
+    if (kind === 'over' || kind === 'unregistering') return;
+    if (kind === 'idle' || kind === 'open' || kind === 'token') {
+      this.#finish({ kind: 'unregistered' });
+      return;
+    }
+    this.#send({ type: 'UnregisterReq', reason });
+    this.#enter({ kind: 'unregistering', giveUpAt: now + this.#seconds('sccp.unregisterTimeout') });
+  }
+
+  /** Everything that becomes due by the passing of time. */
+  #expire(now: Instant): void {
+    if (this.#screen.expire(now)) this.#screenChanged = true;
+    if (now >= this.#keepaliveAt) this.#keepalive(now);
+    const state = this.#state;
+    if (!('giveUpAt' in state) || now < state.giveUpAt) return;
+    switch (state.kind) {
+      case 'token':
+        this.#enter(OPEN);
+        this.#out.push({ kind: 'token', answer: 'none', waitSeconds: 0 });
+        return;
+      case 'registering':
+        this.#finish({ kind: 'lost', why: 'register-timeout' });
+        return;
+      case 'dialogue':
+        this.#advance(now, state.dialogue);
+        return;
+      case 'unregistering':
+        this.#finish({ kind: 'unregistered' });
+        return;
+    }
+  }
+
+  #keepalive(now: Instant): void {
+    const late = now - this.#keepaliveAt;
+    if (late > LATE) this.#out.push({ kind: 'keepalive-late', by: late });
+    if (this.#unanswered >= this.#options.tunables['sccp.keepaliveMisses']) {
+      this.#finish({ kind: 'lost', why: 'keepalive-timeout' });
+      return;
+    }
+    this.#unanswered++;
+    this.#send({ type: 'KeepAliveReq' });
+    this.#keepaliveAt = (late > LATE ? now : this.#keepaliveAt) + this.#keepaliveInterval;
+  }
+
+  #receive(now: Instant, octets: Uint8Array): void {
+    if (this.#state.kind === 'over') return;
+    const outOfStep = this.#stream.push(octets, (bytes, offset, length) => {
+      const m = sccp.parse(bytes, offset, length, this.#dialect.version);
+      if (isMalformed(m)) throw new Error(`sccp: ${m.reason}, though the stream cut it`);
+      this.#take(now, m);
+      return this.#state.kind !== 'over';
+    });
+    if (outOfStep !== null) this.#finish({ kind: 'lost', why: 'framing' });
+  }
+
+  #take(now: Instant, m: sccp.Message): void {
+    switch (m.type) {
+      case 'KeepAliveAck':
+        this.#unanswered = 0;
+        return;
+      case 'RegisterAck':
+        this.#accepted(now, m);
+        return;
+      case 'RegisterReject':
+        this.#finish({ kind: 'rejected', text: shown(m.text) });
+        return;
+      case 'RegisterTokenAck':
+      case 'RegisterTokenReject':
+        if (this.#state.kind !== 'token') return;
+        this.#enter(OPEN);
+        this.#out.push(
+          m.type === 'RegisterTokenAck'
+            ? { kind: 'token', answer: 'granted', waitSeconds: 0 }
+            : { kind: 'token', answer: 'refused', waitSeconds: m.waitSeconds },
+        );
+        return;
+      case 'UnregisterAck':
+        this.#unregisterAnswered(m.status);
+        return;
+      case 'Reset':
+        this.#out.push({
+          kind: 'reset',
+          type:
+            m.resetType === RESET.restart ? 'restart' : m.resetType === RESET.applyConfig ? 'apply-config' : 'reset',
+        });
+        return;
+      case 'CapabilitiesReq':
+        this.#send(capabilitiesMessage(this.#options.model, this.#dialect.version));
+        break;
+      case 'SoftKeyTemplateRes':
+        this.#template = new SoftKeyTemplate(m);
+        break;
+      case 'SoftKeySetRes':
+        this.#template?.takeSets(m);
+        break;
+      case 'DefineTimeDate':
+        this.#out.push({
+          kind: 'time',
+          systemTime: m.systemTime,
+          local: [m.year, m.month, m.day, m.hour, m.minute, m.second],
+        });
+        break;
+      default:
+        this.#takeOther(now, m);
+        break;
+    }
+    if (this.#state.kind === 'dialogue') this.#answered(now, this.#state.dialogue, m);
+  }
+
+  #takeOther(now: Instant, m: sccp.Message): void {
+    if (m.type === 'Unknown' && this.#options.tunables['sccp.unknownMessage'] === 'fatal') {
+      this.#finish({ kind: 'lost', why: 'invalid-message', unknownId: m.id });
+      return;
+    }
+    if (this.#screen.take(now, m, this.#template)) {
+      this.#screenChanged = true;
+      return;
+    }
+    if (!isAnswer(m)) this.#out.push({ kind: 'message', message: m });
+  }
+
+  #accepted(now: Instant, ack: sccp.MessageOf<'RegisterAck'>): void {
+    const { kind } = this.#state;
+    if (kind !== 'registering') return;
+    const { model } = this.#options;
+    this.#dialect = dialectOf(model, Math.min(model.sccp.version, ack.protocolVer));
+    this.#keepaliveInterval = intervalOf(ack.keepAliveInterval, this.#keepaliveInterval);
+    this.#standbyInterval = intervalOf(ack.secondaryKeepAliveInterval, this.#standbyInterval);
+    this.#keepaliveAt = now + this.#keepaliveInterval;
+    this.#unanswered = 0;
+    this.#dateTemplate = ack.dateTemplate;
+    const dialogue = new Dialogue(this.#dialect.version);
+    this.#enter({ kind: 'dialogue', dialogue, giveUpAt: NEVER });
+    this.#advance(now, dialogue);
+  }
+
+  #answered(now: Instant, dialogue: Dialogue, m: sccp.Message): void {
+    dialogue.take(m);
+    if (dialogue.answers(m)) this.#advance(now, dialogue);
+  }
+
+  #advance(now: Instant, dialogue: Dialogue): void {
+    if (dialogue.advance((m) => this.#send(m)) === 'waiting') {
+      this.#enter({ kind: 'dialogue', dialogue, giveUpAt: now + this.#seconds('sccp.answerTimeout') });
+      return;
+    }
+    this.#enter(REGISTERED);
+    this.#out.push({
+      kind: 'registered',
+      lines: dialogue.lines(),
+      features: dialogue.features(),
+      keepaliveSeconds: this.#keepaliveInterval / SECOND,
+      standbyKeepaliveSeconds: this.#standbyInterval / SECOND,
+      version: this.#dialect.version,
+      dateTemplate: this.#dateTemplate,
+      userName: dialogue.userName,
+      serverName: dialogue.serverName,
+    });
+  }
+
+  #unregisterAnswered(status: number): void {
+    if (this.#state.kind !== 'unregistering') return;
+    if (status !== UNREGISTER_ACK.notAcknowledged) {
+      this.#finish({ kind: 'unregistered' });
+      return;
+    }
+    this.#enter(REGISTERED);
+    this.#out.push({ kind: 'unregister-refused' });
+  }
+}
+
+/** Answers to the dialogue's own requests: of no interest to anybody else, whenever they come. */
+function isAnswer(m: sccp.Message): boolean {
+  switch (m.type) {
+    case 'ButtonTemplateRes':
+    case 'ConfigStatRes':
+    case 'ConfigStatDynamicRes':
+    case 'LineStatRes':
+    case 'LineStatDynamicRes':
+    case 'SpeedDialStatRes':
+    case 'SpeedDialStatDynamicRes':
+    case 'ServiceURLStatRes':
+    case 'ServiceURLStatDynamicRes':
+      return true;
+    default:
+      return false;
+  }
+}
+
+function intervalOf(seconds: number, fallback: Duration): Duration {
+  return seconds === 0 ? fallback : Math.min(seconds, MAX_INTERVAL_SECONDS) * SECOND;
+}
+
+function swapped(address: Ipv4): number {
+  return (((address & 0xff) << 24) | ((address & 0xff00) << 8) | ((address >>> 8) & 0xff00) | (address >>> 24)) >>> 0;
+}
+
+function asciiWithNul(text: string): Uint8Array {
+  const octets = new Uint8Array(text.length + 1);
+  for (let k = 0; k < text.length; k++) octets[k] = text.charCodeAt(k);
+  return octets;
+}
+
+/** What the next Alarm says after this loss. */
+export function outOfServiceReason(why: LostWhy): OutOfServiceReason {
+  switch (why) {
+    case 'keepalive-timeout':
+    case 'invalid-message':
+    case 'tcp-timeout':
+    case 'unreachable':
+      return why;
+    case 'register-timeout':
+      return 'registration-timeout';
+    case 'reset':
+    case 'refused':
+      return 'cm-reset-tcp';
+    case 'closed':
+      return 'cm-closed-tcp';
+    case 'framing':
+    case 'aborted':
+      return 'cm-aborted-tcp';
+  }
+}
