@@ -7,7 +7,8 @@ import type { Payload } from '../hal/entry-points.ts';
  *
  * The context is made with DONT_CONTEXTIFY: an ordinary contextified one costs 220 to 300 ns for every mention of a built-in. What a payload
  * must not have is deleted before it is evaluated, and the global object with all intrinsics is frozen, so that no phone can change what
- * another one sees. `node:vm` is not a security boundary: the image's signature is.
+ * another one sees. `node:vm` is not a security boundary: the image's signature is. What the language itself cannot be robbed of, async functions
+ * and import(), the image build refuses: a promise that one of them rejects would end the process.
  */
 
 /** All that a payload finds on its global object. Whatever else the engine puts there, now or in a later version, is deleted. */
