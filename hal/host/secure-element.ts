@@ -16,7 +16,7 @@ import type {
   SecureElement,
   SignatureAlgorithm,
 } from '../secure.ts';
-import type { Alarm, Timeline } from '../timeline.ts';
+import type { Timeline } from '../timeline.ts';
 
 export interface HostSecureElementOptions {
   readonly timeline: Timeline;
@@ -28,24 +28,23 @@ export interface HostSecureElementOptions {
 
 interface Started {
   readonly operation: Operation;
+  /** Its alarm has fired. On a timeline that cannot be held that may be before it is computed. */
+  due: boolean;
   result: CompletionResult | null;
 }
 
 /**
- * The secure element on the host's crypto library. Started operations run on the library's own threads. Each is queued on the timeline when it starts
- * and holds it until it is computed, so completions in a virtual world come at the instant and in the order of the starts, on
- * all its phones, however the threads were scheduled.
+ * The secure element on the host's crypto library. Started operations run on the library's own threads. Each has an alarm on the timeline that is armed
+ * when it starts, and holds the timeline until it is computed; so in a virtual world completions come at the instant and in the order of
+ * the starts, over all its phones, however the threads were scheduled.
  */
 export class HostSecureElement implements SecureElement {
   readonly bootKeys: readonly BootKey[];
   readonly #timeline: Timeline;
   readonly #complete: (operation: Operation, result: CompletionResult) => void;
   readonly #keys = new Map<KeySlot, KeyObject>();
-  #alarm: Alarm | null = null;
   #started: Started[] = [];
   #lastOperation = 0;
-  /** The alarm fired before the first operation was computed: time that cannot be held, the host's. */
-  #waiting = false;
 
   constructor(options: HostSecureElementOptions) {
     this.bootKeys = options.bootKeys;
@@ -102,33 +101,29 @@ export class HostSecureElement implements SecureElement {
   reset(): void {
     this.#started = [];
     this.#lastOperation = 0;
-    this.#waiting = false;
   }
 
   #start(compute: (finish: (result: CompletionResult) => void) => void): Operation {
     this.#lastOperation++;
-    const started: Started = { operation: this.#lastOperation, result: null };
+    const alarm = this.#timeline.createAlarm(() => {
+      started.due = true;
+      this.#deliver();
+    });
+    const started: Started = { operation: this.#lastOperation, due: false, result: null };
     this.#started.push(started);
-    this.#alarm ??= this.#timeline.createAlarm(() => this.#deliver());
-    this.#alarm.arm(this.#timeline.now());
+    alarm.arm(this.#timeline.now());
     this.#timeline.hold();
     compute((result) => {
       started.result = result;
-      if (this.#waiting) {
-        this.#waiting = false;
-        this.#alarm?.arm(this.#timeline.now());
-      }
+      if (started.due) alarm.arm(this.#timeline.now());
       this.#timeline.release();
     });
     return started.operation;
   }
 
+  /** Completes what is due and computed, up to the first operation that is not. */
   #deliver(): void {
-    for (let first = this.#started[0]; first !== undefined; first = this.#started[0]) {
-      if (first.result === null) {
-        this.#waiting = true;
-        return;
-      }
+    for (let first = this.#started[0]; first?.due && first.result !== null; first = this.#started[0]) {
       this.#started.shift();
       this.#complete(first.operation, first.result);
     }
