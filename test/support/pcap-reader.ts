@@ -7,7 +7,6 @@ const SHARED_PCAPS = new URL('../../../shared/vectors/pcaps/', import.meta.url);
 const MAGIC_MICROSECONDS = 0xa1b2c3d4;
 const FILE_HEADER = 24;
 const RECORD_HEADER = 16;
-export const LINKTYPE_ETHERNET = 1;
 
 /** The file's frames, or null when it is not there. */
 export function sharedPcap(name: string): Uint8Array[] | null {
@@ -27,25 +26,4 @@ export function readPcap(octets: Uint8Array): Uint8Array[] {
     at += length;
   }
   return frames;
-}
-
-/** A capture of Ethernet frames, a millisecond apart. */
-export function writePcap(frames: readonly Uint8Array[]): Uint8Array {
-  const size = frames.reduce((sum, frame) => sum + RECORD_HEADER + frame.length, FILE_HEADER);
-  const octets = new Uint8Array(size);
-  const view = new DataView(octets.buffer);
-  view.setUint32(0, MAGIC_MICROSECONDS);
-  view.setUint16(4, 2);
-  view.setUint16(6, 4);
-  view.setUint32(16, 65_535);
-  view.setUint32(20, LINKTYPE_ETHERNET);
-  let at = FILE_HEADER;
-  for (const [index, frame] of frames.entries()) {
-    view.setUint32(at + 4, index * 1_000);
-    view.setUint32(at + 8, frame.length);
-    view.setUint32(at + 12, frame.length);
-    octets.set(frame, at + RECORD_HEADER);
-    at += RECORD_HEADER + frame.length;
-  }
-  return octets;
 }
