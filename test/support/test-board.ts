@@ -1,4 +1,3 @@
-import { createHash, createPrivateKey, sign } from 'node:crypto';
 import { Cpu } from '../../device/cpu.ts';
 import { autoMac } from '../../device/identity.ts';
 import { modelNamed } from '../../device/models.ts';
@@ -8,25 +7,14 @@ import { HostSecureElement } from '../../hal/host/secure-element.ts';
 import { tunableValues } from '../../hal/tunables.ts';
 import { type Cable, createCable } from '../../hal/virtual/cable.ts';
 import { VirtualWallClock } from '../../hal/virtual/clock.ts';
-import { VirtualFlash } from '../../hal/virtual/flash.ts';
-import { FlashBase } from '../../hal/virtual/flash-base.ts';
+import type { VirtualFlash } from '../../hal/virtual/flash.ts';
 import { phoneSeed, SeededRng } from '../../hal/virtual/rng.ts';
 import { VirtualTimeline } from '../../hal/virtual/timeline.ts';
-import { DEVELOPMENT_KEY_ID, DEVELOPMENT_SEED_TEXT, developmentBootKey } from '../../storage/development-key.ts';
-import { FLASH_MAP, FLASH_SIZE, type Slot } from '../../storage/flash-map.ts';
+import { developmentKey, sealerOf } from '../../images/key.ts';
+import { FLASH_MAP, type Slot } from '../../storage/flash-map.ts';
 import { emit } from '../../storage/image-format.ts';
 import { markConfirmed, markInstalled } from '../../storage/slot-trailer.ts';
-
-export const sha256 = (octets: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(octets).digest());
-
-const developmentKey = createPrivateKey({
-  key: Buffer.concat([
-    Buffer.from('302e020100300506032b657004220420', 'hex'),
-    sha256(Buffer.from(DEVELOPMENT_SEED_TEXT)),
-  ]),
-  format: 'der',
-  type: 'pkcs8',
-});
+import { blankFlash } from './flash-bench.ts';
 
 /** An image around the text of a payload, signed with the development key. */
 export function testImage(body: string, load = 'TEST.1-0-0'): Uint8Array {
@@ -41,15 +29,12 @@ export function testImage(body: string, load = 'TEST.1-0-0'): Uint8Array {
     hardwareRevisions: null,
     protocol: null,
   };
-  return emit(parts, {
-    sha256,
-    sign: (digest) => ({ keyId: DEVELOPMENT_KEY_ID, algorithm: 'ed25519', octets: sign(null, digest, developmentKey) }),
-  });
+  return emit(parts, sealerOf(developmentKey()));
 }
 
 /** A flash part with confirmed images in its slots, the one in A the newer. */
 export function testFlash(bodies: Readonly<Partial<Record<Slot, string>>>): VirtualFlash {
-  const flash = new VirtualFlash(new FlashBase(new Uint8Array(0), sha256), FLASH_SIZE);
+  const flash = blankFlash();
   for (const [sequence, slot] of (['B', 'A'] as const).entries()) {
     const body = bodies[slot];
     if (body === undefined) continue;
@@ -93,7 +78,7 @@ export class TestBoards {
       rng: new SeededRng(phoneSeed(1, mac)),
       wallClock: new VirtualWallClock(this.timeline, 0),
       secure: (complete) =>
-        new HostSecureElement({ timeline: this.timeline, bootKeys: [developmentBootKey()], complete }),
+        new HostSecureElement({ timeline: this.timeline, bootKeys: [developmentKey().bootKey], complete }),
       timeline: this.timeline,
       cpu: this.cpu,
       tunables: tunableValues(),
