@@ -187,7 +187,7 @@ function domainName(cursor: Cursor): string {
 export function isName(name: string): boolean {
   const labels = labelsOf(name);
   const fits = labels.every(({ length }) => length > 0 && length <= MAX_LABEL_LENGTH);
-  return fits && lengthOfLabels(labels) <= MAX_NAME_LENGTH && !/[^\u0000-\u00ff]/.test(name);
+  return fits && lengthOfLabels(labels) <= MAX_NAME_LENGTH && !/[\u0100-\uffff]/.test(name);
 }
 
 /** Labels as octet strings. */

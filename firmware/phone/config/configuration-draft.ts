@@ -1,0 +1,133 @@
+import type { PhoneConfiguration, UrlName } from './phone-configuration.ts';
+import { URL_NAMES } from './phone-configuration.ts';
+
+type Writable<T> =
+  T extends ReadonlyMap<infer K, infer V>
+    ? Map<K, V>
+    : T extends readonly (infer E)[]
+      ? Writable<E>[]
+      : T extends object
+        ? { -readonly [K in keyof T]: Writable<T[K]> }
+        : T;
+
+/** A configuration while the parser fills it in, with what only the parser needs. */
+export interface ConfigurationDraft extends Omit<Writable<PhoneConfiguration>, 'vendorConfig' | 'srstInfo'> {
+  srstInfo: Omit<Writable<PhoneConfiguration['srstInfo']>, 'sccp' | 'sip'> & {
+    sccp: Writable<SrstPlaces>;
+    sip: Writable<SrstPlaces>;
+  };
+  enterpriseConfig: Map<string, string>;
+  commonConfig: Map<string, string>;
+  vendorConfig: Map<string, string>;
+}
+
+/** `ipAddr1` to `ipAddr3` with `port1` to `port3`, wherever they stand in the file. */
+type SrstPlaces = { readonly host: string; readonly port: number }[];
+
+const SRST_PLACES = 3;
+
+/** SCCP's well-known port (IANA). */
+const SCCP_PORT = 2000;
+const SIP_PORT = 5060;
+
+/** All defaults: what an empty `<device/>` means. Values from usecallmanager.nz and the JAR defaults of the 7970 family. */
+export function emptyDraft(root: PhoneConfiguration['root']): ConfigurationDraft {
+  return {
+    root,
+    fullConfig: true,
+    deviceProtocol: null,
+    sshUserId: '',
+    sshPassword: '',
+    ipAddressMode: 0,
+    devicePool: {
+      name: '',
+      revertPriority: 0,
+      dateTimeSetting: { name: '', dateTemplate: 'M/D/Y', timeZone: '', olsonTimeZone: '', ntps: [] },
+      callManagerGroup: { name: '', tftpDefault: true },
+      connectionMonitorDuration: 120,
+    },
+    callManagers: [],
+    srstInfo: {
+      srstOption: 'Disable',
+      userModifiable: false,
+      isSecure: false,
+      sccp: places(SCCP_PORT),
+      sip: places(SIP_PORT),
+    },
+    tvs: [],
+    versionStamp: '',
+    loadInformation: null,
+    inactiveLoadInformation: null,
+    modelLoads: [],
+    autoRegistration: null,
+    deviceSecurityMode: 'none',
+    transportLayerProtocol: 'tcp',
+    userLocale: {
+      name: 'English_United_States',
+      uid: '1',
+      langCode: 'en_US',
+      version: '',
+      winCharSet: 'iso-8859-1',
+    },
+    networkLocale: 'United_States',
+    networkLocaleInfo: { name: 'United_States', uid: '64', version: '' },
+    phonePassword: '',
+    backgroundImageAccess: true,
+    callLogBlfEnabled: 2,
+    enterpriseConfig: new Map(),
+    commonConfig: new Map(),
+    vendorConfig: new Map(),
+    addOnModules: [],
+    softKeyFile: null,
+    dialTemplate: null,
+    featurePolicyFile: null,
+    capfAuthMode: 0,
+    capfList: [],
+    certHash: '',
+    encrConfig: false,
+    idleTimeout: 0,
+    urls: Object.fromEntries(URL_NAMES.map((name) => [name, ''])) as Record<UrlName, string>,
+    dscpForSCCPPhoneConfig: 96,
+    dscpForSCCPPhoneServices: 0,
+    dscpForCm2Dvce: 96,
+    tlsResumptionTimer: 3600,
+    phoneServices: { useHttps: false, provisioning: 0, services: [] },
+    sipProfile: null,
+    remarks: [],
+  };
+}
+
+function places(port: number): Writable<SrstPlaces> {
+  return Array.from({ length: SRST_PLACES }, () => ({ host: '', port }));
+}
+
+/** Puts lists in order, leaves out what is not filled in, merges the tiers. */
+export function finished(draft: ConfigurationDraft): PhoneConfiguration {
+  const { enterpriseConfig, commonConfig, vendorConfig, srstInfo, ...rest } = draft;
+  const named = draft.callManagers.filter(({ host }) => host !== '');
+  if (named.length < draft.callManagers.length) rest.remarks.push('a call manager without processNodeName');
+  return {
+    ...rest,
+    callManagers: named.sort(byPriority).map(withSecurePort),
+    srstInfo: { ...srstInfo, sccp: srstInfo.sccp.filter(isFilled), sip: srstInfo.sip.filter(isFilled) },
+    tvs: draft.tvs.filter(isFilled).sort(byPriority),
+    capfList: draft.capfList.filter(isFilled),
+    vendorConfig: new Map([...enterpriseConfig, ...commonConfig, ...vendorConfig]),
+  };
+}
+
+function byPriority(a: { priority: number }, b: { priority: number }): number {
+  return a.priority - b.priority;
+}
+
+function isFilled({ host }: { host: string }): boolean {
+  return host !== '';
+}
+
+/** Where the file does not name it, the secure SCCP port is 443 above the plain one: 2443. */
+const SECURE_PORT_OFFSET = 443;
+
+function withSecurePort<T extends { ethernetPhonePort: number; securedEthernetPhonePort: number }>(member: T): T {
+  if (member.securedEthernetPhonePort !== 0) return member;
+  return { ...member, securedEthernetPhonePort: member.ethernetPhonePort + SECURE_PORT_OFFSET };
+}

@@ -1,0 +1,185 @@
+/**
+ * Parser of `SEP<MAC>.cnf.xml` and `XMLDefault.cnf.xml`: XML events straight into a `PhoneConfiguration`, no tree.
+ *
+ * Field files are often not well formed and phones take them: unbound prefixes (CUCM's own `xsi:type`), stray text between
+ * elements, elements twice, end tags that name something else. Of an element that stands twice the last that is not empty counts.
+ * A file whose root is another, or that ends too early, is none: half a list of call managers is worse than the stored one.
+ */
+import { Parser } from 'htmlparser2';
+import { latin1, utf8 } from '../../wire/text.ts';
+import { type ConfigurationDraft, emptyDraft, finished } from './configuration-draft.ts';
+import { type ElementRule, ROOT_RULE, ruleWithin } from './element-rules.ts';
+import type { PhoneConfiguration } from './phone-configuration.ts';
+
+/** Why a file is no configuration: a sentence that begins with the line. */
+export interface ConfigurationProblem {
+  readonly problem: string;
+}
+
+/** Real files are eight deep. The XML library's work for a start tag grows with the depth. */
+const MAX_DEPTH = 64;
+
+const MAX_REMARKS = 16;
+
+/** Octets in which the XML declaration has to say what the encoding is. */
+const DECLARATION_LENGTH = 128;
+
+export function parseConfiguration(octets: Uint8Array): PhoneConfiguration | ConfigurationProblem {
+  const text = textOf(octets);
+  return new ConfigurationReader(text).read();
+}
+
+export function isProblem(value: PhoneConfiguration | ConfigurationProblem): value is ConfigurationProblem {
+  return 'problem' in value;
+}
+
+/** UTF-8, unless the declaration names Latin-1 or one of its kin. */
+function textOf(octets: Uint8Array): string {
+  const start = latin1(octets, 0, Math.min(octets.length, DECLARATION_LENGTH));
+  const encoding = /^<\?xml[^>]*encoding=["']([\w-]+)["']/i.exec(start)?.[1] ?? 'utf-8';
+  if (/^(iso-8859-1|latin-?1|windows-1252|us-ascii)$/i.test(encoding)) return latin1(octets);
+  const marked = octets[0] === 0xef && octets[1] === 0xbb && octets[2] === 0xbf;
+  return marked ? utf8(octets, 3) : utf8(octets);
+}
+
+interface Open {
+  readonly name: string;
+  /** Null for an element that means nothing here. */
+  readonly rule: ElementRule | null;
+  /** Where children are looked up; that of the parent for an element that only holds text, null inside an unknown one. */
+  readonly scope: ElementRule | null;
+  /** Takes plain elements at any depth below. */
+  readonly plain: ElementRule['plain'] | null;
+}
+
+class ConfigurationReader {
+  readonly #source: string;
+  readonly #parser: Parser;
+  readonly #open: Open[] = [];
+  #draft: ConfigurationDraft | null = null;
+  /** Text since the last start tag; null once something else has come, so that only text of plain elements counts. */
+  #text: string | null = null;
+  #problem: string | null = null;
+  #closed = false;
+
+  constructor(source: string) {
+    this.#source = source;
+    this.#parser = new Parser(
+      {
+        onopentagname: (name) => this.#start(name),
+        onattribute: (name, value) => this.#attribute(name, value),
+        ontext: (piece) => {
+          if (this.#text !== null) this.#text += piece;
+        },
+        onclosetag: () => this.#end(),
+      },
+      { xmlMode: true },
+    );
+  }
+
+  read(): PhoneConfiguration | ConfigurationProblem {
+    this.#parser.write(this.#source);
+    if (this.#problem !== null) return { problem: this.#problem };
+    if (this.#draft === null) return this.#problemAt(0, 'no element in this file; <device> or <Default> expected');
+    if (!this.#closed) {
+      const inside = this.#open[this.#open.length - 1]!.name;
+      return this.#problemAt(this.#source.length, `the file ends inside <${shown(inside)}>`);
+    }
+    return finished(this.#draft);
+  }
+
+  #start(name: string): void {
+    if (this.#draft === null) {
+      this.#startRoot(name);
+      return;
+    }
+    if (this.#open.length === MAX_DEPTH) {
+      this.#stop(`elements nested deeper than ${MAX_DEPTH}`);
+      return;
+    }
+    this.#flush(); // An element that holds text and was not closed by its own name.
+    const parent = this.#open[this.#open.length - 1]!;
+    const rule = parent.scope === null ? null : ruleWithin(this.#draft, parent.scope, name);
+    const holdsText = rule?.text !== undefined;
+    const scope = holdsText ? parent.scope : rule;
+    this.#open.push({ name, rule, scope, plain: rule?.plain ?? (rule?.children ? null : parent.plain) });
+    this.#text = '';
+    if (rule?.open?.(this.#draft) === false) this.#stop(`more <${name}> elements than a phone has room for`);
+  }
+
+  #startRoot(name: string): void {
+    if (name !== 'device' && name !== 'Default') {
+      this.#stop(`<device> or <Default> expected, <${shown(name)}> found`);
+      return;
+    }
+    this.#draft = emptyDraft(name);
+    this.#open.push({ name, rule: ROOT_RULE, scope: ROOT_RULE, plain: null });
+  }
+
+  #attribute(name: string, value: string): void {
+    if (this.#draft === null) return;
+    this.#open[this.#open.length - 1]?.rule?.attribute?.(this.#draft, name, compact(value));
+  }
+
+  #end(): void {
+    this.#flush();
+    this.#open.pop();
+    if (this.#open.length > 0) return;
+    this.#closed = true;
+    this.#parser.pause(); // What follows the root is of no interest.
+  }
+
+  /** Hands over the text of the innermost element, if it is a plain one with text that has not been handed over. */
+  #flush(): void {
+    const value = this.#text?.trim();
+    this.#text = null;
+    const innermost = this.#open[this.#open.length - 1];
+    if (value === undefined || value === '' || innermost === undefined || this.#draft === null) return;
+    const { name, rule, plain } = innermost;
+    const copy = compact(value);
+    if (rule?.text?.(this.#draft, copy) === false)
+      this.#remark(`<${name}> cannot be ${JSON.stringify(copy.slice(0, 40))}`);
+    if (plain !== null && plain !== undefined && rule?.plain === undefined) plain(this.#draft, compact(name), copy);
+  }
+
+  #remark(text: string): void {
+    const remarks = this.#draft?.remarks;
+    if (remarks !== undefined && remarks.length < MAX_REMARKS) {
+      remarks.push(`line ${this.#lineAt(this.#parser.startIndex)}: ${text}`);
+    }
+  }
+
+  #stop(text: string): void {
+    this.#problem = this.#problemAt(this.#parser.startIndex, text).problem;
+    this.#parser.pause();
+  }
+
+  #problemAt(index: number, text: string): ConfigurationProblem {
+    return { problem: `line ${this.#lineAt(index)}: ${text}` };
+  }
+
+  #lineAt(index: number): number {
+    let line = 1;
+    for (let at = this.#source.indexOf('\n'); at !== -1 && at < index; at = this.#source.indexOf('\n', at + 1)) line++;
+    return line;
+  }
+}
+
+function shown(name: string): string {
+  return name.length > 40 ? `${name.slice(0, 40)}…` : name;
+}
+
+/** Longest text that the engine copies when it is cut out of a longer one. */
+const COPIED_LENGTH = 12;
+
+/** Characters handed to `String.fromCharCode` at once. */
+const CHUNK = 4096;
+
+/** A copy that does not keep the whole file alive, as a long piece cut out of it would. */
+function compact(text: string): string {
+  if (text.length <= COPIED_LENGTH) return text;
+  if (text.length > CHUNK) return compact(text.slice(0, CHUNK)) + compact(text.slice(CHUNK));
+  const codes: number[] = [];
+  for (let index = 0; index < text.length; index++) codes.push(text.charCodeAt(index));
+  return String.fromCharCode(...codes);
+}
