@@ -9,6 +9,7 @@ import { type Duration, type Instant, MILLISECOND } from '../hal/timer.ts';
 
 const DELAY: Duration = MILLISECOND;
 const FIRST_EPHEMERAL = 49_152;
+const BROADCAST: Ipv4 = 0xffff_ffff;
 
 export class DirectNetwork {
   readonly timeline: Timeline;
@@ -18,7 +19,8 @@ export class DirectNetwork {
     this.timeline = timeline;
   }
 
-  host(address: Ipv4): DirectSockets {
+  /** A host; without an address it hears everything, as a DHCP client hears what is sent to its station. */
+  host(address: Ipv4 | null): DirectSockets {
     const host = new DirectSockets(this, address);
     this.hosts.push(host);
     return host;
@@ -28,7 +30,8 @@ export class DirectNetwork {
     const copy = Uint8Array.from(payload);
     const alarm = this.timeline.createAlarm(() => {
       for (const host of this.hosts) {
-        if (host === from || (to.address !== 0xffff_ffff && to.address !== host.address)) continue;
+        if (host === from) continue;
+        if (host.address !== null && to.address !== host.address && to.address !== BROADCAST) continue;
         host.receive(this.timeline.now(), to.port, copy, { address: ownAddress, port: fromPort });
       }
     });
@@ -37,27 +40,28 @@ export class DirectNetwork {
 }
 
 export class DirectSockets implements Sockets {
-  address: Ipv4;
+  readonly address: Ipv4 | null;
   readonly #network: DirectNetwork;
   readonly #sinks = new Map<number, UdpSink>();
+  #nextPort = FIRST_EPHEMERAL;
 
-  constructor(network: DirectNetwork, address: Ipv4) {
+  constructor(network: DirectNetwork, address: Ipv4 | null) {
     this.#network = network;
     this.address = address;
   }
 
   receive(now: Instant, port: number, payload: Uint8Array, from: Endpoint): void {
-    this.#sinks.get(port)?.(now, payload, from, this.address);
+    this.#sinks.get(port)?.(now, payload, from, this.address ?? 0);
   }
 
   udp(port: number, sink: UdpSink): UdpSocket | null {
     let own = port;
-    if (port === 0) for (own = FIRST_EPHEMERAL; this.#sinks.has(own); ) own += 1;
+    if (port === 0) own = this.#nextPort++;
     if (this.#sinks.has(own)) return null;
     this.#sinks.set(own, sink);
     return {
       port: own,
-      send: (_now, to, payload) => this.#network.deliver(this, own, to, payload, this.address),
+      send: (_now, to, payload) => this.#network.deliver(this, own, to, payload, this.address ?? 0),
       close: () => this.#sinks.delete(own),
     };
   }
