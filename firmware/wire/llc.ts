@@ -58,6 +58,10 @@ export function snapHeader(oui: number, protocol: number): Header {
   return { dsap: SNAP_SAP, ssap: SNAP_SAP, control: UI, snap: { oui, protocol } };
 }
 
+export function isCdp({ snap }: Header): boolean {
+  return snap !== null && snap.oui === CISCO_OUI && snap.protocol === CDP_PROTOCOL;
+}
+
 export function lengthOf(header: Header): number {
   if (header.snap !== null) return SNAP_LENGTH;
   return isTwoOctets(header) ? 4 : 3;
