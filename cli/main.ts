@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { projectRoot } from '../images/project-root.ts';
+import { projectRoot } from '../images/public.ts';
 import { doctor } from './doctor.ts';
 import { EXIT } from './exit-code.ts';
 import type { OutputOptions } from './output.ts';
