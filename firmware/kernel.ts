@@ -1,0 +1,140 @@
+import type { BootRecord, EntryPoints } from '../hal/entry-points.ts';
+import type { Hal } from '../hal/hal.ts';
+import type { Key } from '../hal/panel.ts';
+import type { PowerEvent } from '../hal/power.ts';
+import type { CompletionResult, Operation } from '../hal/secure.ts';
+import { earlier, type Instant } from '../hal/timer.ts';
+import { FLASH_MAP } from '../storage/flash-map.ts';
+import { RecordStore } from '../storage/record-store.ts';
+import { Settings } from '../storage/settings.ts';
+import { Stack } from './net/stack.ts';
+import { Screen } from './phone/screen.ts';
+import { StatusLog } from './phone/status-log.ts';
+import { FileFetcher } from './startup/file-fetcher.ts';
+import { NameResolver } from './startup/name-resolver.ts';
+import type { PhoneContext } from './startup/phone-context.ts';
+import { type Stages, startupStages } from './startup/sequence.ts';
+import { Sequencer } from './startup/sequencer.ts';
+
+/** Rounds of draining within one entry point. Each round answers outputs of the one before, and no dialogue is that deep: more is a machine that never rests. */
+const MAX_ROUNDS = 1000;
+
+/**
+ * The loop: an entry point comes in, is given to the stack or a stage, everything that is due is drained, one alarm is armed.
+ */
+export class Kernel implements EntryPoints {
+  readonly #hal: Hal;
+  readonly #phone: PhoneContext;
+  readonly #stack: Stack;
+  readonly #stages: Stages;
+  readonly #sequencer: Sequencer;
+  /** The operator takes the phone off the network; said once. */
+  #leaving = false;
+
+  constructor(hal: Hal, boot: BootRecord) {
+    this.#hal = hal;
+    const { nic, rng, trace, tunables, flash } = hal;
+    const memory = RecordStore.open(flash, FLASH_MAP.settings);
+    const stack = new Stack({
+      nic,
+      rng,
+      discovery: (now, kind, bytes, offset, length) =>
+        this.#stages.voiceVlan.discovered(now, kind, bytes, offset, length),
+      hooks: {
+        onDebug: (line) => trace.debug(line),
+        onConflict: (now) => this.#stages.address.conflict(now),
+      },
+    });
+    this.#stack = stack;
+    this.#phone = {
+      hal,
+      boot,
+      stack,
+      names: new NameResolver(stack, rng, tunables),
+      files: new FileFetcher(stack, trace, tunables),
+      settings: new Settings(memory),
+      memory,
+      trust: RecordStore.open(flash, FLASH_MAP.trust),
+      status: new StatusLog(trace),
+      screen: new Screen(hal.panel, hal.board.model.platform),
+      facts: { vlan: null, addressing: null, tftpServers: [], configuration: null, ownConfiguration: false },
+    };
+    this.#stages = startupStages(this.#phone);
+    this.#sequencer = new Sequencer(this.#stages.inOrder, {
+      entered: (_now, stage) => {
+        trace.event('stage.enter', { stage: stage.name });
+        if (stage.screenText !== null) this.#phone.screen.starting(stage.screenText);
+      },
+      left: (_now, stage, outcome, reason) => {
+        trace.event('stage.leave', reason === undefined ? { stage, outcome } : { stage, outcome, reason });
+      },
+      completed: () => {},
+    });
+    const now = hal.timer.now();
+    this.#sequencer.start(now);
+    this.#settle(now);
+  }
+
+  onFrame(bytes: Uint8Array, length: number): void {
+    const now = this.#hal.timer.now();
+    this.#stack.process(now, bytes, length);
+    this.#settle(now);
+  }
+
+  onAlarm(): void {
+    this.#settle(this.#hal.timer.now());
+  }
+
+  onLink(up: boolean): void {
+    const now = this.#hal.timer.now();
+    this.#stages.voiceVlan.link(now, up);
+    this.#settle(now);
+  }
+
+  onPower(event: PowerEvent): void {
+    this.#hal.trace.debug(`power: ${event.availableMilliwatts} mW from ${event.source}`);
+  }
+
+  onInput(key: Key): void {
+    const { screen, status } = this.#phone;
+    if (key === 'settings') screen.statusMessages(status);
+  }
+
+  onCompletion(operation: Operation, _result: CompletionResult): void {
+    throw new Error(`operation ${operation} was not started by this load`);
+  }
+
+  onShutdown(): void {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    const now = this.#hal.timer.now();
+    this.#stages.callManager.leave(now, (at) => {
+      this.#stages.address.release(at);
+      this.#stages.voiceVlan.goodBye(at);
+      this.#hal.power.off();
+    });
+    this.#settle(now);
+  }
+
+  #settle(now: Instant): void {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const { names, files } = this.#phone;
+      if (this.#stack.pollAt() <= now) this.#stack.dispatch(now);
+      if (names.pollAt() <= now) names.dispatch(now);
+      if (files.pollAt() <= now) files.dispatch(now);
+      this.#sequencer.dispatch(now);
+      const at = this.#pollAt();
+      if (at > now) {
+        this.#hal.timer.arm(at);
+        return;
+      }
+    }
+    throw new Error(`the phone does not come to rest in stage ${this.#sequencer.current ?? 'registered'}`);
+  }
+
+  #pollAt(): Instant {
+    const { names, files } = this.#phone;
+    const below = earlier(this.#stack.pollAt(), this.#sequencer.pollAt());
+    return earlier(below, earlier(names.pollAt(), files.pollAt()));
+  }
+}

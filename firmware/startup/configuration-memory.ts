@@ -1,0 +1,68 @@
+import { octetsOf, textOf } from '../../storage/ascii.ts';
+import type { RecordStore } from '../../storage/record-store.ts';
+import type { PhoneConfiguration, SecurityMode } from '../phone/config/phone-configuration.ts';
+
+export interface CallManagerMember {
+  /** 0 is tried first. */
+  readonly priority: number;
+  /** An address as text, or a name. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * What the running phone keeps of its configuration. The parsed file itself is let go: in a fleet it would be the largest thing
+ * a registered phone holds.
+ */
+export interface AppliedConfiguration {
+  /** The file it came from. */
+  readonly name: string;
+  readonly versionStamp: string;
+  readonly protocol: 'SCCP' | 'SIP';
+  /** The load that the file names; null keeps the running one. */
+  readonly load: string | null;
+  readonly security: SecurityMode;
+  /** By priority. */
+  readonly callManagers: readonly CallManagerMember[];
+}
+
+/** Where the last good configuration stands in the trust region. */
+const KEY = 'file/configuration';
+
+export function applied(configuration: PhoneConfiguration, name: string, load: string | null): AppliedConfiguration {
+  const protocol = configuration.deviceProtocol ?? 'SCCP';
+  const port = protocol === 'SCCP' ? 'ethernetPhonePort' : 'sipPort';
+  const kept: AppliedConfiguration = {
+    name,
+    versionStamp: configuration.versionStamp,
+    protocol,
+    load,
+    security: configuration.deviceSecurityMode,
+    callManagers: configuration.callManagers.map((member) => ({
+      priority: member.priority,
+      host: member.host,
+      port: member[port],
+    })),
+  };
+  // Through text and back: strings cut out of a file keep the whole file alive.
+  return JSON.parse(JSON.stringify(kept)) as AppliedConfiguration;
+}
+
+/** Keeps the last good configuration; the flash is written only for a new one. */
+export function saveConfiguration(store: RecordStore, configuration: AppliedConfiguration): void {
+  const text = JSON.stringify(configuration);
+  const before = store.get(KEY);
+  if (before !== null && textOf(before) === text) return;
+  store.set(KEY, octetsOf(text));
+}
+
+/** Null when there is none that can be read. */
+export function loadConfiguration(store: RecordStore): AppliedConfiguration | null {
+  const octets = store.get(KEY);
+  if (octets === null) return null;
+  try {
+    return JSON.parse(textOf(octets)) as AppliedConfiguration;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,57 @@
+import type { BootRecord } from '../../hal/entry-points.ts';
+import type { Hal } from '../../hal/hal.ts';
+import type { Ipv4 } from '../../hal/nic.ts';
+import type { RecordStore } from '../../storage/record-store.ts';
+import type { Settings } from '../../storage/settings.ts';
+import type { Stack } from '../net/stack.ts';
+import type { Screen } from '../phone/screen.ts';
+import type { StatusLog } from '../phone/status-log.ts';
+import type { AppliedConfiguration } from './configuration-memory.ts';
+import type { FileFetcher } from './file-fetcher.ts';
+import type { NameResolver } from './name-resolver.ts';
+
+/** The address in use and what came with it, from DHCP or from the settings. */
+export interface Addressing {
+  readonly address: Ipv4;
+  readonly prefixLength: number;
+  readonly routers: readonly Ipv4[];
+  readonly dns: readonly Ipv4[];
+  readonly domain: string | null;
+  /** What DHCP says about TFTP; nothing on a static address. */
+  readonly option150: readonly Ipv4[];
+  readonly option66: string | null;
+  readonly siaddr: Ipv4;
+}
+
+/**
+ * What the phone has learned since it started. One stage writes each field, in `enter`, `dispatch` or `undo`; all later ones read it.
+ */
+export interface Facts {
+  /** The voice VLAN stage's: VLAN in use, null for untagged. */
+  vlan: number | null;
+  /** The address stage's. */
+  addressing: Addressing | null;
+  /** The TFTP server stage's: first and second server. */
+  tftpServers: readonly Ipv4[];
+  /** The configuration stage's. */
+  configuration: AppliedConfiguration | null;
+  /** Whether that configuration is the phone's own file; false for the default file of a device that CUCM does not know yet. */
+  ownConfiguration: boolean;
+}
+
+/** What every stage gets: the board, the stack, the phone's own parts, and the facts learned so far. */
+export interface PhoneContext {
+  readonly hal: Hal;
+  readonly boot: BootRecord;
+  readonly stack: Stack;
+  readonly names: NameResolver;
+  readonly files: FileFetcher;
+  readonly settings: Settings;
+  /** The settings region, in which the firmware remembers its lease. */
+  readonly memory: RecordStore;
+  /** The trust region: trust lists and the last good configuration. */
+  readonly trust: RecordStore;
+  readonly status: StatusLog;
+  readonly screen: Screen;
+  readonly facts: Facts;
+}

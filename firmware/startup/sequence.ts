@@ -1,0 +1,51 @@
+/**
+ * The documented startup process of a Cisco Unified IP Phone, step by step. Read this file first.
+ *
+ *  1. power          The switch (or a cube) gives power.                                           board, device/phone.ts
+ *  2. image          The bootstrap loader runs the phone image stored in flash.                    bootloader/boot.ts
+ *  3. voice-vlan     The phone learns its voice VLAN from the switch by CDP or LLDP-MED.           voice-vlan-stage.ts
+ *  4. address        It gets an IP address by DHCP, or uses the static one.                        address-stage.ts
+ *  5. tftp-server    It finds its TFTP server: the alternate one, DHCP's, or CiscoCM1's.           tftp-server-stage.ts
+ *  6. ctl-file       It asks for the certificate trust list.                                       trust-file-stage.ts
+ *  7. itl-file       It asks for the initial trust list.                                           trust-file-stage.ts
+ *  8. configuration  It asks for its configuration file, then for the default one.                 configuration-stage.ts
+ *  9. call-manager   It contacts the call managers in priority order and registers.                call-manager-stage.ts
+ *
+ * The first two are over when this code runs. The order of the others is this list and nothing else; the sequencer walks
+ * it and knows the edges back.
+ */
+import { AddressStage } from './address-stage.ts';
+import { CallManagerStage } from './call-manager-stage.ts';
+import { ConfigurationStage } from './configuration-stage.ts';
+import type { PhoneContext } from './phone-context.ts';
+import type { Stage } from './stage.ts';
+import { TftpServerStage } from './tftp-server-stage.ts';
+import { TrustFileStage } from './trust-file-stage.ts';
+import { VoiceVlanStage } from './voice-vlan-stage.ts';
+
+export interface Stages {
+  readonly inOrder: readonly Stage[];
+  readonly voiceVlan: VoiceVlanStage;
+  readonly address: AddressStage;
+  readonly callManager: CallManagerStage;
+}
+
+export function startupStages(phone: PhoneContext): Stages {
+  const voiceVlan = new VoiceVlanStage(phone);
+  const address = new AddressStage(phone);
+  const callManager = new CallManagerStage(phone);
+  return {
+    voiceVlan,
+    address,
+    callManager,
+    inOrder: [
+      voiceVlan,
+      address,
+      new TftpServerStage(phone),
+      TrustFileStage.ctl(phone),
+      TrustFileStage.itl(phone),
+      new ConfigurationStage(phone),
+      callManager,
+    ],
+  };
+}
