@@ -35,8 +35,15 @@ describe('power', () => {
     run(SECOND);
     expect(phone.state).toBe('running');
     expect(said()).toEqual(['start A power-on', 'link true']);
-    expect(boards.types()).toEqual(['power.on', 'boot.handoff']);
-    expect(boards.events[0]!.fields).toEqual({ source: 'poe', class: 3, allocatedMilliwatts: 15_400 });
+    expect(boards.types()).toEqual([
+      'stage.enter',
+      'power.on',
+      'stage.leave',
+      'stage.enter',
+      'boot.handoff',
+      'stage.leave',
+    ]);
+    expect(boards.events[1]!.fields).toEqual({ source: 'poe', class: 3, allocatedMilliwatts: 15_400 });
   });
 
   it('off: nothing armed fires, nothing is sent, the face is dark, the peer loses its link', () => {
@@ -64,7 +71,7 @@ describe('power', () => {
   it('external: no class, no allocation', () => {
     const boards = new TestBoards();
     boards.add(testFlash({ A: payload('') }), { powerSource: 'external' }).powerOn();
-    expect(boards.events[0]!.fields).toEqual({ source: 'external', class: null, allocatedMilliwatts: null });
+    expect(boards.events[1]!.fields).toEqual({ source: 'external', class: null, allocatedMilliwatts: null });
   });
 
   it('the supply allows another value: the software is told', () => {
@@ -180,8 +187,13 @@ describe('reset', () => {
     expect(phone.state).toBe('starting');
     run(RESET_TIME);
     expect(said()).toEqual(['power-on', 'after', 're-ip']);
-    expect(boards.types()).toEqual(['power.on', 'boot.handoff', 'power.reset', 'boot.handoff']);
-    expect(boards.events[2]!.fields).toEqual({ reason: 're-ip' });
+    expect(boards.types().filter((type) => !type.startsWith('stage.'))).toEqual([
+      'power.on',
+      'boot.handoff',
+      'power.reset',
+      'boot.handoff',
+    ]);
+    expect(boards.events.find(({ type }) => type === 'power.reset')!.fields).toEqual({ reason: 're-ip' });
   });
 
   it('closes the receive filter', () => {

@@ -76,6 +76,7 @@ export class Phone {
   readonly #secure: BoardSecureElement;
   readonly #panel: BoardPanel;
   readonly #bootAlarm: Alarm;
+  #shutdownAlarm: Alarm | null = null;
   #state: PhoneState = 'off';
   #resetReason: ResetReason = 'power-on';
   #software: EntryPoints | null = null;
@@ -101,7 +102,10 @@ export class Phone {
       source: options.powerSource,
       class: options.powerSource === 'poe' ? model.power.class : null,
     });
-    this.#panel = new BoardPanel((state) => sinks.panel?.(this, state));
+    this.#panel = new BoardPanel((state) => {
+      this.#trace('panel', state);
+      sinks.panel?.(this, state);
+    });
     this.nic = new WireNic({
       mac,
       wire: options.wire,
@@ -126,8 +130,12 @@ export class Phone {
   powerOn(): void {
     if (this.#state !== 'off') return;
     const { source } = this.#power;
+    this.#power.onSince = this.#options.timeline.now();
+    this.#trace('stage.enter', { stage: 'power' });
     const allocatedMilliwatts = source === 'poe' ? this.#power.availableMilliwatts() : null;
     this.#trace('power.on', { source, class: this.#power.class, allocatedMilliwatts });
+    if (source === 'poe') this.#trace('stage.leave', { stage: 'power', outcome: 'done' });
+    else this.#trace('stage.leave', { stage: 'power', outcome: 'skipped', reason: 'power.external' });
     this.nic.setPower(true);
     this.#start('power-on', 0);
   }
@@ -145,6 +153,18 @@ export class Phone {
     if (this.#state === 'off') return;
     this.#trace('power.reset', { reason });
     this.#start(reason, RESET_TIME);
+  }
+
+  /** Asks the software to leave the network in order and switches off when it has, or after `limit`. */
+  shutdown(limit: Duration): void {
+    if (this.#state === 'off') return;
+    if (this.#software?.onShutdown === undefined) {
+      this.powerOff();
+      return;
+    }
+    this.#shutdownAlarm ??= this.#options.timeline.createAlarm(() => this.powerOff());
+    this.#shutdownAlarm.arm(this.#options.timeline.now() + limit);
+    this.#run(shutdown, 0, 0);
   }
 
   press(key: Key): void {
@@ -176,6 +196,8 @@ export class Phone {
     this.#software = null;
     this.#waiting = null;
     this.#power.takeRequestedReset();
+    this.#power.takeOff();
+    this.#shutdownAlarm?.arm(NEVER);
     this.#secure.reset();
     this.#hal.timer.arm(NEVER);
     this.#bootAlarm.arm(NEVER);
@@ -192,13 +214,16 @@ export class Phone {
   #handOff(): void {
     const { cpu, flash } = this.#options;
     const life = this.#life;
+    this.#trace('stage.enter', { stage: 'image' });
     const decision: BootDecision = boot(this.#hal, this.#resetReason, this.#options.boot);
     if (decision.kind === 'halt') {
+      this.#trace('stage.leave', { stage: 'image', outcome: 'failed', reason: 'image.none' });
       this.#stop('halted');
       this.#trace('fault', { reason: 'nothing-to-run', detail: decision.reason });
       return;
     }
     this.#record = decision.record;
+    this.#trace('stage.leave', { stage: 'image', outcome: 'done', reason: decision.slot });
     const payload = cpu.load(decision.bodyDigest, () => flash.read(decision.bodyOffset, decision.bodyLength));
     if (isCpuFault(payload)) {
       this.#fault('exception', payload);
@@ -242,6 +267,10 @@ export class Phone {
 
   /** What the software asked for and what came while it ran. */
   #afterwards(): void {
+    if (this.#power.takeOff()) {
+      this.powerOff();
+      return;
+    }
     const reason = this.#power.takeRequestedReset();
     if (reason !== null) {
       this.reset(reason);
@@ -303,5 +332,6 @@ const alarm = (software: EntryPoints): void => software.onAlarm();
 const link = (software: EntryPoints, up: boolean): void => software.onLink(up);
 const power = (software: EntryPoints, event: PowerEvent): void => software.onPower(event);
 const input = (software: EntryPoints, key: Key): void => software.onInput(key);
+const shutdown = (software: EntryPoints): void => software.onShutdown?.();
 const completion = (software: EntryPoints, operation: Operation, result: CompletionResult): void =>
   software.onCompletion(operation, result);

@@ -16,6 +16,11 @@ export interface EntryPoints {
   onPower(event: PowerEvent): void;
   onInput(key: Key): void;
   onCompletion(operation: Operation, result: CompletionResult): void;
+  /**
+   * The operator takes the phone off the network: unregister, give the lease back, tell the neighbour, then `power.off()`. The board waits for that,
+   * though not for ever; software without this entry point is simply switched off.
+   */
+  onShutdown?(): void;
 }
 
 /** The name of a slot in the flash map. */

@@ -1,3 +1,5 @@
+import type { Instant } from './timer.ts';
+
 /** Where the phone draws its power from, as far as the board can tell. */
 export type PowerSource = 'poe' | 'external';
 
@@ -28,6 +30,8 @@ export interface Power {
   readonly source: PowerSource;
   /** 802.3af/at class, 0 to 4; null on external supply and for pre-standard phones. */
   readonly class: number | null;
+  /** When the supply came; a reset does not interrupt it. */
+  readonly onSince: Instant;
   availableMilliwatts(): number;
   /** Tells the board what the phone now draws. */
   draw(milliwatts: number): void;
@@ -36,4 +40,6 @@ export interface Power {
    * @param reason survives in the next boot record.
    */
   reset(reason: ResetReason): void;
+  /** Answers `EntryPoints.onShutdown`: the network has been left in order, the supply may go when the running entry point returns. */
+  off(): void;
 }

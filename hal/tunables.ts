@@ -141,6 +141,13 @@ export const TUNABLES = {
     'sccp 2.2',
     'whether Register ends with the version stamp of the configuration; newest: from protocol version 22 on',
   ),
+  'callmanager.autoRegister': choice(
+    'allowed',
+    ['allowed', 'refused'],
+    'D',
+    'CUCM',
+    'whether a phone without a file of its own registers all the same',
+  ),
   'callmanager.roundWait': number(10, [1, 600], 's', 'I', 'sccp 3.2', 'wait after a fruitless round through the list'),
   'callmanager.roundWaitMax': number(60, [1, 3600], 's', 'I', 'sccp 3.2', 'ceiling of that wait'),
   'boot.ledStep': number(

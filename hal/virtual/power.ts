@@ -1,4 +1,5 @@
 import type { Power, PowerSource, ResetReason } from '../power.ts';
+import type { Instant } from '../timer.ts';
 
 /** What power sourcing equipment reserves by class, in milliwatts (IEEE 802.3-2018, table 33-3); pre-standard inline power starts with 6.3 W. */
 const CLASS_RESERVE_MILLIWATTS = [15_400, 4_000, 7_000, 15_400, 30_000] as const;
@@ -22,6 +23,9 @@ export class BoardPower implements Power {
   #availableMilliwatts: number;
   #drawnMilliwatts = 0;
   #requestedReset: ResetReason | null = null;
+  #offRequested = false;
+  /** Set by the board at power-on. */
+  onSince: Instant = 0;
 
   constructor(options: BoardPowerOptions) {
     this.source = options.source;
@@ -40,6 +44,17 @@ export class BoardPower implements Power {
   /** The first reason asked for stays: what comes after it is said by software that is already going down. */
   reset(reason: ResetReason): void {
     this.#requestedReset ??= reason;
+  }
+
+  off(): void {
+    this.#offRequested = true;
+  }
+
+  /** Whether the software is done with the supply; asked once. */
+  takeOff(): boolean {
+    const requested = this.#offRequested;
+    this.#offRequested = false;
+    return requested;
   }
 
   /** What the phone said it draws. */
