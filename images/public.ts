@@ -37,4 +37,4 @@ export {
 export { allManifests, HELLO, type Manifest, phoneManifests, RECOVERY, versionOfLoad } from './manifests.ts';
 export { ImageError, type PackOptions, packImage, signImage } from './pack.ts';
 export { type BundledPayload, bundlePayload, PayloadError } from './payload.ts';
-export { imageDirectory } from './project-root.ts';
+export { imageDirectory, projectRoot } from './project-root.ts';
