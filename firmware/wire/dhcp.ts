@@ -13,6 +13,7 @@
 import type { Ipv4, Mac } from '../../hal/nic.ts';
 import { Malformed } from '../malformed.ts';
 import { ipv4Text, macText } from './address.ts';
+import { mac, putMac, putU16, putU32, u16, u32 } from './octets.ts';
 import { emitLatin1, latin1 } from './text.ts';
 
 export const SERVER_PORT = 67;
@@ -179,10 +180,9 @@ const BAD_OPTIONS = new Malformed('dhcp', 'an option runs past the end of its ar
 
 export function parse(bytes: Uint8Array, offset = 0, length = bytes.length - offset): Message | Malformed {
   if (length < OPTIONS_OFFSET) return TOO_SHORT;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + offset, length);
-  if (view.getUint8(1) !== 1 || view.getUint8(2) !== 6) return NOT_ETHERNET;
-  if (view.getUint32(HEADER_LENGTH) !== COOKIE) return NO_COOKIE;
   const message = bytes.subarray(offset, offset + length);
+  if (message[1] !== 1 || message[2] !== 6) return NOT_ETHERNET;
+  if (u32(message, HEADER_LENGTH) !== COOKIE) return NO_COOKIE;
   const values = new Map<number, Uint8Array>();
   if (!collect(message.subarray(OPTIONS_OFFSET), values)) return BAD_OPTIONS;
   const overload = overloadOf(values);
@@ -191,16 +191,16 @@ export function parse(bytes: Uint8Array, offset = 0, length = bytes.length - off
   if ((overload & 1) !== 0 && !collect(file, values)) return BAD_OPTIONS;
   if ((overload & 2) !== 0 && !collect(sname, values)) return BAD_OPTIONS;
   return {
-    op: view.getUint8(0),
-    hops: view.getUint8(3),
-    xid: view.getUint32(4),
-    secs: view.getUint16(8),
-    flags: view.getUint16(10),
-    ciaddr: view.getUint32(12),
-    yiaddr: view.getUint32(16),
-    siaddr: view.getUint32(20),
-    giaddr: view.getUint32(24),
-    chaddr: view.getUint16(28) * 0x1_0000_0000 + view.getUint32(30),
+    op: message[0]!,
+    hops: message[3]!,
+    xid: u32(message, 4),
+    secs: u16(message, 8),
+    flags: u16(message, 10),
+    ciaddr: u32(message, 12),
+    yiaddr: u32(message, 16),
+    siaddr: u32(message, 20),
+    giaddr: u32(message, 24),
+    chaddr: mac(message, 28),
     sname: (overload & 2) !== 0 ? '' : untilNul(sname),
     file: (overload & 1) !== 0 ? '' : untilNul(file),
     options: interpret(values),
@@ -260,7 +260,7 @@ function decode(kind: Kind, value: Uint8Array): unknown {
     case 'u8':
       return value.length === 1 ? value[0] : undefined;
     case 'u16':
-      return value.length === 2 ? (value[0]! << 8) | value[1]! : undefined;
+      return value.length === 2 ? u16(value, 0) : undefined;
     case 'u32':
     case 'ipv4':
       return value.length === 4 ? u32(value, 0) : undefined;
@@ -275,10 +275,6 @@ function decode(kind: Kind, value: Uint8Array): unknown {
     case 'octets':
       return value;
   }
-}
-
-function u32(value: Uint8Array, at: number): number {
-  return ((value[at]! << 24) | (value[at + 1]! << 16) | (value[at + 2]! << 8) | value[at + 3]!) >>> 0;
 }
 
 function addresses(value: Uint8Array): Ipv4[] | undefined {
@@ -336,23 +332,21 @@ export function emit(message: Message, into: Uint8Array, offset = 0): number {
   const length = lengthOf(message);
   const target = into.subarray(offset, offset + length);
   target.fill(0);
-  const view = new DataView(target.buffer, target.byteOffset, length);
-  view.setUint8(0, message.op);
-  view.setUint8(1, 1);
-  view.setUint8(2, 6);
-  view.setUint8(3, message.hops);
-  view.setUint32(4, message.xid);
-  view.setUint16(8, message.secs);
-  view.setUint16(10, message.flags);
-  view.setUint32(12, message.ciaddr);
-  view.setUint32(16, message.yiaddr);
-  view.setUint32(20, message.siaddr);
-  view.setUint32(24, message.giaddr);
-  view.setUint16(28, Math.floor(message.chaddr / 0x1_0000_0000));
-  view.setUint32(30, message.chaddr % 0x1_0000_0000);
+  target[0] = message.op;
+  target[1] = 1;
+  target[2] = 6;
+  target[3] = message.hops;
+  putU32(target, 4, message.xid);
+  putU16(target, 8, message.secs);
+  putU16(target, 10, message.flags);
+  putU32(target, 12, message.ciaddr);
+  putU32(target, 16, message.yiaddr);
+  putU32(target, 20, message.siaddr);
+  putU32(target, 24, message.giaddr);
+  putMac(target, 28, message.chaddr);
   emitLatin1(message.sname.slice(0, SNAME.length), target, SNAME.offset);
   emitLatin1(message.file.slice(0, FILE.length), target, FILE.offset);
-  view.setUint32(HEADER_LENGTH, COOKIE);
+  putU32(target, HEADER_LENGTH, COOKIE);
   target[emitOptions(message.options, target)] = END;
   return length;
 }
@@ -376,8 +370,7 @@ function encode(kind: Kind, value: unknown): Uint8Array {
       octets[0] = value as number;
       break;
     case 'u16':
-      octets[0] = (value as number) >>> 8;
-      octets[1] = value as number;
+      putU16(octets, 0, value as number);
       break;
     case 'u32':
     case 'ipv4':
@@ -396,13 +389,6 @@ function encode(kind: Kind, value: unknown): Uint8Array {
       break;
   }
   return octets;
-}
-
-function putU32(into: Uint8Array, at: number, value: number): void {
-  into[at] = value >>> 24;
-  into[at + 1] = value >>> 16;
-  into[at + 2] = value >>> 8;
-  into[at + 3] = value;
 }
 
 function emitOption(target: Uint8Array, at: number, code: number, value: Uint8Array): number {

@@ -8,6 +8,7 @@
  *   OACK     0 opcode (2) 6     2 { option NUL value NUL }
  */
 import { Malformed } from '../malformed.ts';
+import { putU16, u16 } from './octets.ts';
 import { emitLatin1, latin1 } from './text.ts';
 
 export const SERVER_PORT = 69;
@@ -61,8 +62,8 @@ const TOO_MANY = new Malformed('tftp', 'too many options');
 
 export function parse(bytes: Uint8Array, offset = 0, length = bytes.length - offset): Message | Malformed {
   if (length < 4) return TOO_SHORT;
-  const kind = KINDS[(bytes[offset]! << 8) | bytes[offset + 1]!];
-  const number = (bytes[offset + 2]! << 8) | bytes[offset + 3]!;
+  const kind = KINDS[u16(bytes, offset)];
+  const number = u16(bytes, offset + 2);
   const end = offset + length;
   switch (kind) {
     case 'RRQ':
@@ -146,14 +147,14 @@ export function emit(message: Message, into: Uint8Array, offset = 0): number {
       emitStrings([message.filename, message.mode, ...texts(message.options)], into, offset + 2);
       break;
     case 'DATA':
-      emitU16(message.block, into, offset + 2);
+      putU16(into, offset + 2, message.block);
       into.set(message.octets, offset + 4);
       break;
     case 'ACK':
-      emitU16(message.block, into, offset + 2);
+      putU16(into, offset + 2, message.block);
       break;
     case 'ERROR':
-      emitU16(message.code, into, offset + 2);
+      putU16(into, offset + 2, message.code);
       emitStrings([message.text], into, offset + 4);
       break;
     case 'OACK':
@@ -173,11 +174,6 @@ function emitStrings(list: readonly string[], into: Uint8Array, offset: number):
     at += emitLatin1(text, into, at);
     into[at++] = 0;
   }
-}
-
-function emitU16(value: number, into: Uint8Array, offset: number): void {
-  into[offset] = value >>> 8;
-  into[offset + 1] = value;
 }
 
 export function describe(message: Message): string {

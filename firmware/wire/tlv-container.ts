@@ -11,6 +11,7 @@
  * keep the order in which they came, since files of CUCM and of certutils differ in it and the signature covers it.
  */
 import { Malformed } from '../malformed.ts';
+import { putU16, u16 } from './octets.ts';
 
 /** Header tags. */
 export const TAGS = {
@@ -176,10 +177,6 @@ function elementsIn(walk: Walk, start: number, end: number, depth: number): Elem
   return elements;
 }
 
-function u16(file: Uint8Array, at: number): number {
-  return (file[at]! << 8) | file[at + 1]!;
-}
-
 function isU16Element(file: Uint8Array, at: number, tag: number): boolean {
   return file[at] === tag && u16(file, at + 1) === 2;
 }
@@ -213,9 +210,7 @@ export function emitRecords(records: readonly TlvRecord[], into: Uint8Array, off
   let at = offset;
   for (const record of records) {
     at = emitHead(RECORD_TAGS.recordLength, 2, into, at);
-    const length = lengthOfRecords([record]);
-    into[at] = length >>> 8;
-    into[at + 1] = length;
+    putU16(into, at, lengthOfRecords([record]));
     at = emitElements(record.elements, false, into, at + 2);
   }
   return at - offset;
@@ -240,8 +235,7 @@ function emitElements(elements: readonly Element[], lonePadding: boolean, into: 
 
 function emitHead(tag: number, length: number, into: Uint8Array, at: number): number {
   into[at] = tag;
-  into[at + 1] = length >>> 8;
-  into[at + 2] = length;
+  putU16(into, at + 1, length);
   return at + ELEMENT_HEADER;
 }
 
