@@ -1,4 +1,4 @@
-import type { LinkState } from './nic.ts';
+import type { LinkState, ReceiveFilter } from './nic.ts';
 
 /** Who is plugged into a wire: a NIC, a switch port. */
 export interface WireReceiver {
@@ -22,4 +22,9 @@ export interface WireEnd {
    * Absent where the link is not ours to take down, as on an interface of the host.
    */
   phy?(on: boolean): void;
+  /**
+   * Told what the NIC at this end lets through, at each change. A wire that serves many NICs keeps an index of it, so that a broadcast
+   * meant for one of them does not have to be offered to all.
+   */
+  filter?(filter: ReceiveFilter): void;
 }
