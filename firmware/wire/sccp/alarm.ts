@@ -72,7 +72,7 @@ export interface OutOfServiceReport {
   readonly lastEventReceived: string;
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
@@ -83,7 +83,7 @@ function dotted(address: Ipv4): string {
 /** The XML text. Not well-formed when nothing is connected, as on real phones: a server takes it as text. */
 export function xmlAlarm(report: OutOfServiceReport): string {
   const { neighbor, connection, reason } = report;
-  const string = (name: string, value: string) => `<String name="${name}">${escape(value)}</String>`;
+  const string = (name: string, value: string) => `<String name="${name}">${escaped(value)}</String>`;
   const number = (name: string, value: number | '') => `<Enum name="${name}">${value}</Enum>`;
   return [
     '<x-cisco-alarm>',
