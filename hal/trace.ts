@@ -98,6 +98,7 @@ export interface TraceEvents {
     /** True when no server answered and the last good configuration out of flash is used. */
     cached?: boolean;
   };
+  'load.update': { from: string; to: string; outcome: 'installed' | 'rejected'; reason?: string };
   'callmanager.connect': {
     host: string;
     port: number;
