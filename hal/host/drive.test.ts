@@ -54,6 +54,19 @@ describe('driveVirtual', () => {
     expect(await driveVirtual(timeline, { until: () => false, signal: second.signal })).toBe('aborted');
   });
 
+  it('runs its slices within a guard, and goes on when the guard stops one', async () => {
+    const { timeline, ticks } = ticking(10);
+    let guarded = 0;
+    const guard = (slice: () => void) => {
+      guarded++;
+      if (guarded !== 2) slice();
+      return guarded !== 2;
+    };
+    const options = { until: () => ticks.length === 100, guard, sliceMilliseconds: 0 };
+    expect(await driveVirtual(timeline, options)).toBe('reached');
+    expect([timeline.now(), guarded]).toEqual([1_000, 8]);
+  });
+
   it('passes on what an alarm throws', async () => {
     const timeline = new VirtualTimeline();
     const alarm = timeline.createAlarm(() => {

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import { MILLISECOND } from '../timer.ts';
+import { type Instant, MILLISECOND, NEVER } from '../timer.ts';
 import type { VirtualTimeline } from '../virtual/timeline.ts';
 
 /** Alarms run for this long before the event loop has its turn. */
@@ -12,11 +12,17 @@ const LONGEST_SLEEP_MILLISECONDS = 20;
 /** Reading the clock costs as much as a small alarm. */
 const STEPS_BETWEEN_CLOCK_READINGS = 16;
 
-export interface DriveOptions {
-  /** Asked after every alarm, so that a run ends at the same alarm however fast the host is. It should cost next to nothing. */
-  readonly until: () => boolean;
+interface SliceOptions {
+  /** Ends the run between two alarms. */
   readonly signal?: AbortSignal;
   readonly sliceMilliseconds?: number;
+  /** Runs a slice, and may stop it, as the watchdog of a CPU does; false when it did. */
+  readonly guard?: (slice: () => void) => boolean;
+}
+
+export interface DriveOptions extends SliceOptions {
+  /** Asked after every alarm, so that a run ends at the same alarm however fast the host is. It should cost next to nothing. */
+  readonly until: () => boolean;
 }
 
 /** `idle`: no alarm is armed, and `until` is not reached. */
@@ -25,12 +31,11 @@ export type DriveOutcome = 'reached' | 'idle' | 'aborted';
 /** Runs a world as fast as the host can, skipping idle time. While the timeline is held it waits for the release. */
 export async function driveVirtual(timeline: VirtualTimeline, options: DriveOptions): Promise<DriveOutcome> {
   const { until, signal } = options;
-  const slice = options.sliceMilliseconds ?? SLICE_MILLISECONDS;
   while (!until()) {
     if (signal?.aborted) return 'aborted';
     if (timeline.held) {
       await released(timeline, signal);
-    } else if (runSlice(timeline, slice, Number.POSITIVE_INFINITY, until) === 'nothing due') {
+    } else if (runSlice(timeline, NEVER, until, options) === 'nothing due') {
       if (!timeline.held) return until() ? 'reached' : 'idle';
     } else {
       await turn();
@@ -39,11 +44,9 @@ export async function driveVirtual(timeline: VirtualTimeline, options: DriveOpti
   return 'reached';
 }
 
-export interface FollowOptions {
+export interface FollowOptions extends SliceOptions {
   /** Without it the world goes on until the signal says stop. */
   readonly until?: () => boolean;
-  readonly signal?: AbortSignal;
-  readonly sliceMilliseconds?: number;
 }
 
 /**
@@ -56,7 +59,6 @@ export async function followRealTime(
 ): Promise<'reached' | 'aborted'> {
   const { signal } = options;
   const until = options.until ?? (() => false);
-  const slice = options.sliceMilliseconds ?? SLICE_MILLISECONDS;
   const offset = timeline.now() - performance.now() * MILLISECOND;
   while (!until()) {
     if (signal?.aborted) return 'aborted';
@@ -65,7 +67,7 @@ export async function followRealTime(
       continue;
     }
     const target = Math.floor(performance.now() * MILLISECOND + offset);
-    if (runSlice(timeline, slice, target, until) === 'nothing due') {
+    if (runSlice(timeline, target, until, options) === 'nothing due') {
       if (!timeline.runUntil(target)) continue;
       const wait = Math.ceil((timeline.nextAt() - target) / MILLISECOND);
       await pause(Math.min(Math.max(wait, 1), LONGEST_SLEEP_MILLISECONDS), signal);
@@ -76,13 +78,26 @@ export async function followRealTime(
   return 'reached';
 }
 
+type SliceOutcome = 'reached' | 'nothing due' | 'time is up';
+
 function runSlice(
   timeline: VirtualTimeline,
-  milliseconds: number,
-  last: number,
+  last: Instant,
   until: () => boolean,
-): 'reached' | 'nothing due' | 'time is up' {
-  const end = performance.now() + milliseconds;
+  { guard, sliceMilliseconds = SLICE_MILLISECONDS }: SliceOptions,
+): SliceOutcome {
+  // A guard costs more than a look at the heap.
+  if (timeline.nextAt() > last) return 'nothing due';
+  let outcome: SliceOutcome = 'time is up';
+  const slice = () => {
+    outcome = runSteps(timeline, last, until, performance.now() + sliceMilliseconds);
+  };
+  if (guard === undefined) slice();
+  else if (!guard(slice)) timeline.interrupted();
+  return outcome;
+}
+
+function runSteps(timeline: VirtualTimeline, last: Instant, until: () => boolean, end: number): SliceOutcome {
   do {
     for (let steps = 0; steps < STEPS_BETWEEN_CLOCK_READINGS; steps++) {
       if (timeline.nextAt() > last || !timeline.step()) return 'nothing due';

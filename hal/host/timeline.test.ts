@@ -80,6 +80,20 @@ describe('HostTimeline', () => {
     time.release();
   });
 
+  it('goes on when a guard stops a slice in the middle', async () => {
+    let slices = 0;
+    const time = new HostTimeline({
+      guard: (slice) => {
+        slices++;
+        if (slices === 1) return;
+        slice();
+      },
+    });
+    open.push(time);
+    await fires(time, [0, MILLISECOND], () => {});
+    expect(slices).toBeGreaterThan(1);
+  });
+
   it('fires nothing after close', async () => {
     const time = timeline();
     const alarm = time.createAlarm(() => expect.unreachable('the timeline was closed'));

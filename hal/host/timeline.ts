@@ -19,6 +19,11 @@ export interface Lag {
   readonly max: Duration;
 }
 
+export interface HostTimelineOptions {
+  /** Runs a slice, and may stop it, as the watchdog of a CPU does. */
+  readonly guard?: (slice: () => void) => void;
+}
+
 /** Time as it passes: the same heap as in a virtual world, on one timer of Node. A hold means nothing here, since this time cannot stand still. */
 export class HostTimeline implements Timeline {
   readonly #start = performance.now();
@@ -33,6 +38,11 @@ export class HostTimeline implements Timeline {
   #waitingFor: Instant = NEVER;
   #firing = false;
   #closed = false;
+  readonly #guard: (slice: () => void) => void;
+
+  constructor(options: HostTimelineOptions = {}) {
+    this.#guard = options.guard ?? ((slice) => slice());
+  }
 
   /** Zero is when the timeline was made. */
   now(): Instant {
@@ -99,20 +109,29 @@ export class HostTimeline implements Timeline {
     this.#immediate = null;
     this.#waitingFor = NEVER;
     this.#firing = true;
+    let finished = false;
     try {
-      let now = this.now();
-      const end = now + SLICE;
-      while (!this.#closed && now < end) {
-        const at = this.#heap.nextAt();
-        if (at > now) break;
-        // The histogram begins at 1.
-        this.#lags.record(Math.max(1, now - at));
-        this.#heap.pop()!.callback();
-        now = this.now();
-      }
+      this.#guard(() => {
+        this.#fireDue();
+        finished = true;
+      });
     } finally {
+      if (!finished) this.#heap.repair();
       this.#firing = false;
       this.#schedule();
+    }
+  }
+
+  #fireDue(): void {
+    let now = this.now();
+    const end = now + SLICE;
+    while (!this.#closed && now < end) {
+      const at = this.#heap.nextAt();
+      if (at > now) break;
+      // The histogram begins at 1.
+      this.#lags.record(Math.max(1, now - at));
+      this.#heap.pop()!.callback();
+      now = this.now();
     }
   }
 }

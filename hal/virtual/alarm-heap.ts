@@ -16,6 +16,10 @@ export class AlarmHeap {
   readonly #alarms: HeapAlarm[] = [];
   /** Counts armings; 2^53 of them outlast any run. */
   #sequence = 0;
+  /** The alarm that is on its way to its place, and its key: what `repair` could not find in the heap. */
+  #inHand: HeapAlarm | null = null;
+  #atInHand: Instant = 0;
+  #sequenceInHand = 0;
   readonly #now: () => Instant;
   readonly #armed: () => void;
 
@@ -57,14 +61,36 @@ export class AlarmHeap {
     }
     const now = this.#now();
     const due = at > now ? at : now;
+    const sequence = this.#sequence++;
+    this.#take(alarm, due, sequence);
     if (alarm.index === OUTSIDE) {
       this.#alarms.push(alarm);
       if (this.#alarms.length > this.#ats.length) this.#grow();
-      this.#siftUp(this.#alarms.length - 1, alarm, due, this.#sequence++);
+      this.#siftUp(this.#alarms.length - 1, alarm, due, sequence);
     } else {
-      this.#settle(alarm.index, alarm, due, this.#sequence++);
+      this.#settle(alarm.index, alarm, due, sequence);
     }
+    this.#inHand = null;
     this.#armed();
+  }
+
+  /**
+   * Restores the order after code was stopped from outside in the middle of an arming, as a watchdog does: entries that were being moved stand
+   * twice, and the one they made room for stands nowhere.
+   */
+  repair(): void {
+    const entries = new Map<HeapAlarm, { at: Instant; sequence: number }>();
+    for (const [index, alarm] of this.#alarms.entries()) {
+      if (alarm.index === OUTSIDE || alarm === this.#inHand) continue;
+      entries.set(alarm, { at: this.#ats[index]!, sequence: this.#sequences[index]! });
+    }
+    if (this.#inHand !== null) entries.set(this.#inHand, { at: this.#atInHand, sequence: this.#sequenceInHand });
+    this.#inHand = null;
+    // What is sorted is a heap.
+    const sorted = [...entries].sort(([, a], [, b]) => a.at - b.at || a.sequence - b.sequence);
+    this.#alarms.length = sorted.length;
+    if (sorted.length > this.#ats.length) this.#grow();
+    for (const [index, [alarm, { at, sequence }]] of sorted.entries()) this.#put(index, alarm, at, sequence);
   }
 
   #grow(): void {
@@ -79,9 +105,20 @@ export class AlarmHeap {
   #remove(alarm: HeapAlarm): void {
     const hole = alarm.index;
     const lastIndex = this.#alarms.length - 1;
-    const last = this.#alarms.pop()!;
+    const last = this.#alarms[lastIndex]!;
+    const at = this.#ats[lastIndex]!;
+    const sequence = this.#sequences[lastIndex]!;
     alarm.index = OUTSIDE;
-    if (hole !== lastIndex) this.#settle(hole, last, this.#ats[lastIndex]!, this.#sequences[lastIndex]!);
+    if (hole !== lastIndex) this.#take(last, at, sequence);
+    this.#alarms.pop();
+    if (hole !== lastIndex) this.#settle(hole, last, at, sequence);
+    this.#inHand = null;
+  }
+
+  #take(alarm: HeapAlarm, at: Instant, sequence: number): void {
+    this.#atInHand = at;
+    this.#sequenceInHand = sequence;
+    this.#inHand = alarm;
   }
 
   /** Puts an alarm where there is a hole, and then where it belongs. */

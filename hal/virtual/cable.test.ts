@@ -98,6 +98,18 @@ describe('a cable', () => {
     expect(log).toEqual(['0 b up 100', '0 b down', '0 b up 100']);
   });
 
+  it('holds no more than its limit, and counts what it drops', () => {
+    const timeline = new VirtualTimeline();
+    const { a, b } = createCable(timeline, { limit: 2 });
+    const marks: number[] = [];
+    b.attach({ frame: (bytes) => marks.push(bytes[0]!), link: () => {} });
+    for (const mark of [1, 2, 3]) a.transmit(...frame(mark, 60));
+    timeline.runUntilIdle(1_000);
+    a.transmit(...frame(4, 60));
+    timeline.runUntilIdle(1_000);
+    expect([marks, a.drops, b.drops]).toEqual([[1, 2, 4], 1, 0]);
+  });
+
   it('takes one receiver an end', () => {
     const { a } = createCable(new VirtualTimeline());
     a.attach({ frame: () => {}, link: () => {} });

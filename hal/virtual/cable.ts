@@ -9,6 +9,8 @@ export interface CableOptions {
   readonly delay?: Duration;
   /** Megabits a second. */
   readonly speed?: number;
+  /** Frames that wait or travel in one direction; one more is dropped, and counted by the end that sent it. */
+  readonly limit?: number;
 }
 
 export interface Cable {
@@ -20,11 +22,16 @@ export interface Cable {
 }
 
 export interface CableEnd extends WireEnd {
+  /** Frames sent through this end that the cable had no room for. */
+  readonly drops: number;
   phy(on: boolean): void;
 }
 
 const DEFAULT_SPEED = 100;
 const DEFAULT_DELAY: Duration = 1;
+
+/** Room for a broadcast of each of 40,000 phones at once on the way to a server, but not for software that sends in an endless loop. */
+const DEFAULT_LIMIT = 65_536;
 
 /** Preamble and start delimiter (8), FCS (4) and interpacket gap (12): IEEE 802.3, 4A.4.2. */
 const OVERHEAD_OCTETS = 24;
@@ -39,7 +46,7 @@ const LINK_DOWN: LinkState = { up: false, speed: 0, fullDuplex: false };
  * alarm and never within the sender's `transmit`.
  */
 export function createCable(timeline: Timeline, options: CableOptions = {}): Cable {
-  return new VirtualCable(timeline, options.delay ?? DEFAULT_DELAY, options.speed ?? DEFAULT_SPEED);
+  return new VirtualCable(timeline, options);
 }
 
 class VirtualCable implements Cable {
@@ -48,15 +55,20 @@ class VirtualCable implements Cable {
   readonly timeline: Timeline;
   readonly delay: Duration;
   readonly speed: number;
+  readonly limit: number;
   linkState: LinkState;
   readonly #linkUp: LinkState;
   #plugged = true;
 
-  constructor(timeline: Timeline, delay: Duration, speed: number) {
+  constructor(
+    timeline: Timeline,
+    { delay = DEFAULT_DELAY, speed = DEFAULT_SPEED, limit = DEFAULT_LIMIT }: CableOptions,
+  ) {
     if (!(speed > 0)) throw new RangeError(`a cable has a speed above 0, not ${speed}`);
     this.timeline = timeline;
     this.delay = delay;
     this.speed = speed;
+    this.limit = limit;
     this.#linkUp = { up: true, speed, fullDuplex: true };
     this.linkState = this.#linkUp;
     this.a = new VirtualCableEnd(this);
@@ -93,14 +105,15 @@ class VirtualCable implements Cable {
 class VirtualCableEnd implements CableEnd {
   receiver: WireReceiver | null = null;
   powered = true;
+  drops = 0;
   readonly #cable: VirtualCable;
-  readonly #arriving: DeliveryQueue;
+  readonly arriving: DeliveryQueue;
   /** When the line from this end is free again. Not rounded: at a gigabit a small frame takes less than a microsecond. */
   #freeAt: Instant = 0;
 
   constructor(cable: VirtualCable) {
     this.#cable = cable;
-    this.#arriving = new DeliveryQueue(cable.timeline, (bytes, length) => this.receiver?.frame(bytes, length));
+    this.arriving = new DeliveryQueue(cable.timeline, (bytes, length) => this.receiver?.frame(bytes, length));
   }
 
   link(): LinkState {
@@ -121,13 +134,18 @@ class VirtualCableEnd implements CableEnd {
   transmit(bytes: Uint8Array, length: number): void {
     const cable = this.#cable;
     if (!cable.linkState.up) return;
+    const { arriving } = cable.peerOf(this);
+    if (arriving.count >= cable.limit) {
+      this.drops++;
+      return;
+    }
     const octets = Math.max(length, MINIMUM_FRAME_OCTETS) + OVERHEAD_OCTETS;
     this.#freeAt = Math.max(this.#freeAt, cable.timeline.now()) + (octets * 8) / cable.speed;
-    cable.peerOf(this).#arriving.add(bytes, length, Math.ceil(this.#freeAt + cable.delay));
+    arriving.add(bytes, length, Math.ceil(this.#freeAt + cable.delay));
   }
 
   loseArriving(): void {
-    this.#arriving.clear();
+    this.arriving.clear();
     this.#freeAt = 0;
   }
 }

@@ -32,20 +32,19 @@ export class DeliveryQueue {
   }
 
   #arm(at: Instant): void {
-    this.#armedFor = at;
     this.#alarm ??= this.#timeline.createAlarm(() => this.#run());
     this.#alarm.arm(at);
+    this.#armedFor = at;
   }
 
+  /** One frame a firing, and armed again before it is delivered: a watchdog may stop the delivery, and the next frames still come. */
   #run(): void {
-    const now = this.#timeline.now();
-    // Before the first delivery: should the watchdog stop one, the next frame arms again.
+    const frame = this.#frames.take();
+    const next = this.#frames.first;
     this.#armedFor = NEVER;
-    while (this.#frames.first !== null && this.#frames.first.at <= now) {
-      const frame = this.#frames.take()!;
-      this.#deliver(frame.bytes, frame.length);
-      giveBack(frame);
-    }
-    this.#arm(this.#frames.first?.at ?? NEVER);
+    if (next !== null) this.#arm(next.at);
+    if (frame === null) return;
+    this.#deliver(frame.bytes, frame.length);
+    giveBack(frame);
   }
 }

@@ -82,7 +82,6 @@ export class FrameQueue {
 
   /** In its place by `at`; nearly always the end. */
   add(frame: StoredFrame): void {
-    this.#count++;
     if (this.#last === null) {
       this.#first = frame;
       this.#last = frame;
@@ -92,6 +91,7 @@ export class FrameQueue {
     } else {
       this.#insert(frame);
     }
+    this.#count++;
   }
 
   #insert(frame: StoredFrame): void {

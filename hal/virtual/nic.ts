@@ -30,7 +30,7 @@ const LINK_DOWN: LinkState = { up: false, speed: 0, fullDuplex: false };
 const scratch = new Uint8Array(MAXIMUM_OCTETS);
 /** Views of its first n octets, made when first needed. */
 const scratchViews: (Uint8Array | undefined)[] = [];
-let scratchTaken = false;
+let scratchHolder: WireNic | null = null;
 
 /** A NIC on any wire: receive filter, bounded ring, counters. */
 export class WireNic implements Nic {
@@ -97,14 +97,14 @@ export class WireNic implements Nic {
     if (!this.#powered || !this.#link.up) return false;
     this.#transmittedFrames++;
     this.#transmittedOctets += length;
-    if (scratchTaken) {
+    if (scratchHolder !== null) {
       // A wire that delivers at once, and a receiver that answers at once.
       const frame = new Uint8Array(length);
       fill(frame);
       this.#options.wire.transmit(frame, length);
       return true;
     }
-    scratchTaken = true;
+    scratchHolder = this;
     try {
       scratchViews[length] ??= scratch.subarray(0, length);
       const frame = scratchViews[length];
@@ -112,7 +112,7 @@ export class WireNic implements Nic {
       fill(frame);
       this.#options.wire.transmit(frame, length);
     } finally {
-      scratchTaken = false;
+      scratchHolder = null;
     }
     return true;
   }
@@ -140,6 +140,7 @@ export class WireNic implements Nic {
     this.#ring.clear();
     // What the watchdog stopped in the middle does not come back.
     this.#draining = false;
+    if (scratchHolder === this) scratchHolder = null;
     this.#wentDown = null;
     this.#toldUp = this.#link.up;
   }

@@ -73,6 +73,7 @@ export class VirtualTimeline implements Timeline {
   /** The watchdog has stopped the alarm that was firing from outside: it will not return. */
   interrupted(): void {
     this.#firing = false;
+    this.#heap.repair();
   }
 
   /** Fires all that is due until and at `at`, and moves time there. False when a hold stopped it on the way. */
