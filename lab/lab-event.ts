@@ -39,4 +39,4 @@ export type LabEvent =
 export type LabEventSink = (at: Instant, event: LabEvent) => void;
 
 /** Nobody listens. */
-export const DEAF: LabEventSink = () => {};
+export const DEAF = (): void => {};

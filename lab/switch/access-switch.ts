@@ -317,6 +317,7 @@ export class AccessSwitch implements PortOwner {
   }
 }
 
-function portName(index: number): string {
+/** The name of the nth phone port, counted from 0. */
+export function portName(index: number): string {
   return `GigabitEthernet${Math.floor(index / PORTS_PER_MEMBER) + 1}/0/${(index % PORTS_PER_MEMBER) + 1}`;
 }

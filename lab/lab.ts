@@ -1,0 +1,342 @@
+/**
+ * The embedded lab: everything a telephone needs to come from power-on to registered, in one world. An access switch with phone ports, and on it
+ *
+ *   .0.1         router and DHCP server, with a leg in every VLAN
+ *   .0.2         DNS
+ *   .0.3 ...     TFTP servers with the configuration files
+ *   .0.11 ...    call managers, the first with priority 0
+ *
+ * The servers live in the voice VLAN (10.100.0.0/16); phones without a voice VLAN reach them from the data VLAN (10.1.0.0/16) through the
+ * router. Each server is a machine of its own on a cable of its own, so that each can be stopped, and each can be unplugged.
+ */
+
+import { ipv4Text } from '../firmware/wire/address.ts';
+import type { Ipv4 } from '../hal/nic.ts';
+import type { Timeline } from '../hal/timeline.ts';
+import type { Duration, Instant } from '../hal/timer.ts';
+import { type Cable, createCable } from '../hal/virtual/cable.ts';
+import { SeededRng } from '../hal/virtual/rng.ts';
+import type { WireEnd } from '../hal/wire-end.ts';
+import { CallManager, type CallManagerEvent, type CallManagerOptions, SCCP_PORT } from './call-manager/call-manager.ts';
+import { ConfigurationFiles, type ConfigurationFilesOptions } from './configuration-files.ts';
+import { type Device, type DeviceRange, DeviceTable, type NewDevice } from './device-table.ts';
+import { type DhcpPool, DhcpServer } from './dhcp-server.ts';
+import { DnsServer } from './dns-server.ts';
+import { DEAF, type LabEvent } from './lab-event.ts';
+import { LabHost } from './lab-host.ts';
+import { HOST_NUMBER, labMac, type Network, networkOf } from './networks.ts';
+import { Router } from './router.ts';
+import { AccessSwitch, portName } from './switch/access-switch.ts';
+import { PHONE_PORT, type PortOptions, serverPort, type VoiceVlan } from './switch/port-options.ts';
+import type { PoweredDevice, PowerState } from './switch/power-sourcing.ts';
+import type { SwitchPort } from './switch/switch-port.ts';
+import { type FileProvider, TftpServer } from './tftp-server.ts';
+
+export interface LabOptions {
+  readonly timeline: Timeline;
+  /** Of the servers' chance: sequence numbers, ports. */
+  readonly seed?: string | number;
+  readonly devices?: readonly (NewDevice | DeviceRange)[];
+  readonly dataVlan?: number;
+  readonly voiceVlan?: VoiceVlan;
+  /** Further VLANs with a network and a DHCP pool, for a voice VLAN that is changed later. */
+  readonly vlans?: readonly number[];
+  /** How phone ports differ from `PHONE_PORT`: no CDP, no LLDP, a plain switch, no power. */
+  readonly ports?: Partial<Omit<PortOptions, 'nativeVlan' | 'voiceVlan' | 'protected'>>;
+  /** Milliwatts for all ports; without end unless given. */
+  readonly powerBudget?: number;
+  /** For fleets: phones do not hear each other's broadcasts, nor servers' that concern another (`access-switch.ts` says how). */
+  readonly protected?: boolean;
+  readonly switchName?: string;
+  readonly callManagers?: number;
+  readonly tftpServers?: number;
+  readonly domainName?: string;
+  /** What every pool hands out besides or instead of the lab's own: `tftpServers: []` leaves option 150 out. */
+  readonly dhcp?: Partial<Omit<DhcpPool, 'network' | 'prefixLength' | 'first' | 'last'>>;
+  readonly configuration?: Omit<ConfigurationFilesOptions, 'table' | 'callManagers'>;
+  /** `processNodeName` holds an address, or a name that DNS knows. */
+  readonly processNodeName?: 'address' | 'name';
+  readonly callManager?: Omit<CallManagerOptions, 'name' | 'timeline' | 'sockets' | 'devices' | 'events'>;
+  /** Files besides the configuration files, asked first: loads, ring lists, trust lists. */
+  readonly files?: FileProvider;
+  /** Cables of phones: megabits a second, and delay one way in microseconds. */
+  readonly speed?: number;
+  readonly delay?: Duration;
+  readonly events?: (at: Instant, event: LabEvent | CallManagerEvent) => void;
+}
+
+/** A machine of the lab on its cable. */
+export interface LabMachine {
+  readonly name: string;
+  readonly host: LabHost;
+  readonly cable: Cable;
+}
+
+/** By number, or by any name. */
+export type PortKey = number | string;
+
+interface PhonePort {
+  readonly cable: Cable;
+  readonly port: SwitchPort;
+}
+
+const DEFAULT_LEASE_SECONDS = 8 * 24 * 3600;
+const DEFAULT_DOMAIN = 'lab.example';
+const DEFAULT_PHONE_SPEED = 1000;
+/** Megabits a second: servers of a whole site hang on ten gigabit. */
+const SERVER_SPEED = 10_000;
+
+export class Lab {
+  readonly timeline: Timeline;
+  readonly devices = new DeviceTable();
+  readonly switch: AccessSwitch;
+  readonly router = new Router();
+  readonly dhcp: DhcpServer;
+  readonly dns: DnsServer;
+  readonly tftp: readonly TftpServer[];
+  readonly callManagers: readonly CallManager[];
+  readonly configurationFiles: ConfigurationFiles;
+  readonly machines = new Map<string, LabMachine>();
+  /** Where the servers live. */
+  readonly network: Network;
+  readonly #options: LabOptions;
+  readonly #domainName: string;
+  readonly #phones = new Map<PortKey, PhonePort>();
+  readonly #networks = new Map<number, Network>();
+
+  constructor(options: LabOptions) {
+    this.#options = options;
+    this.timeline = options.timeline;
+    this.#domainName = options.domainName ?? DEFAULT_DOMAIN;
+    const { timeline, voiceVlan = 100, dataVlan = 1, protected: isProtected = false } = options;
+    const events = options.events ?? DEAF;
+    this.network = networkOf(typeof voiceVlan === 'number' ? voiceVlan : dataVlan);
+    for (const device of options.devices ?? []) this.addDevice(device);
+    this.switch = new AccessSwitch({
+      timeline,
+      mac: labMac(0),
+      managementAddress: networkOf(dataVlan).base + 254,
+      defaults: { ...PHONE_PORT, ...options.ports, nativeVlan: dataVlan, voiceVlan, protected: isProtected },
+      snooping: isProtected,
+      events,
+      ...(options.switchName === undefined ? {} : { name: options.switchName }),
+      ...(options.powerBudget === undefined ? {} : { powerBudget: options.powerBudget }),
+    });
+    this.dhcp = new DhcpServer({ timeline, events });
+    this.dns = new DnsServer({ timeline, events });
+    const count = { tftp: options.tftpServers ?? 1, callManager: options.callManagers ?? 2 };
+    for (const vlan of new Set([this.network.vlan, dataVlan, ...(options.vlans ?? [])]))
+      this.#addNetwork(vlan, count.tftp);
+    const services = this.#addMachine('dns', HOST_NUMBER.services);
+    this.dns.serve(services.host, services.host.address);
+    const managers = range(count.callManager).map((index) =>
+      this.#addMachine(`cm${index + 1}`, HOST_NUMBER.callManager + index),
+    );
+    this.configurationFiles = this.#configurationFiles(managers);
+    this.tftp = range(count.tftp).map((index) => this.#addTftp(index));
+    this.callManagers = managers.map(
+      ({ name, host }) =>
+        new CallManager({ ...options.callManager, name, timeline, sockets: host, devices: this.devices, events }),
+    );
+    this.#addNames();
+  }
+
+  /** Opens every service. */
+  start(): void {
+    this.dhcp.start();
+    this.dns.start();
+    for (const server of this.tftp) server.start();
+    for (const manager of this.callManagers) manager.start();
+  }
+
+  /** Closes every service; the switch goes on. */
+  stop(): void {
+    for (const manager of this.callManagers) manager.stop('fin');
+    for (const server of this.tftp) server.stop();
+    this.dns.stop();
+    this.dhcp.stop();
+  }
+
+  /** Where to plug a phone in: the far end of the cable that hangs on this port. */
+  port(key: PortKey): WireEnd {
+    return this.#phone(key).cable.b;
+  }
+
+  switchPort(key: PortKey): SwitchPort {
+    return this.#phone(key).port;
+  }
+
+  unplug(key: PortKey): void {
+    this.#phone(key).cable.unplug();
+  }
+
+  plug(key: PortKey): void {
+    this.#phone(key).cable.plug();
+  }
+
+  /** Connects the power of a board; it is told at once what it gets. */
+  connectDevice(key: PortKey, device: PoweredDevice): PowerState {
+    return this.switch.connectDevice(this.switchPort(key), device);
+  }
+
+  disconnectDevice(key: PortKey): void {
+    this.switch.disconnectDevice(this.switchPort(key));
+  }
+
+  cutPower(key: PortKey): void {
+    this.switch.cutPower(this.switchPort(key));
+  }
+
+  restorePower(key: PortKey): void {
+    this.switch.restorePower(this.switchPort(key));
+  }
+
+  /** Of one port, or of all; a VLAN that has no network yet gets one. */
+  setVoiceVlan(voiceVlan: VoiceVlan, key?: PortKey): void {
+    if (typeof voiceVlan === 'number') this.#addNetwork(voiceVlan, this.tftp.length);
+    this.switch.setVoiceVlan(voiceVlan, key === undefined ? undefined : this.switchPort(key));
+  }
+
+  /** Plugs something else into the switch: a wire to the world outside. */
+  connectWire(wire: WireEnd, options: PortOptions, name: string): SwitchPort {
+    return this.switch.connect(wire, options, name);
+  }
+
+  /** Writes a device, or a range of them, into the call managers' database. */
+  addDevice(device: NewDevice | DeviceRange): Device | null {
+    if (!('firstMac' in device)) return this.devices.add(device);
+    this.devices.addRange(device);
+    return null;
+  }
+
+  /** `dns`, `tftp1`, `cm1` and so on, `gateway100` for the leg in VLAN 100. */
+  machine(name: string): LabMachine {
+    const machine = this.machines.get(name);
+    if (machine === undefined) throw new Error(`the lab has no machine ${name}`);
+    return machine;
+  }
+
+  /** Addresses that the lab's machines have in the VLAN, for those who want to know whether they are taken. */
+  addressesIn(vlan: number): readonly Ipv4[] {
+    const network = this.#networks.get(vlan);
+    if (network === undefined) return [];
+    const inside = (address: Ipv4): boolean => ((address ^ network.base) & network.mask) === 0;
+    return [...this.machines.values()].map(({ host }) => host.address).filter(inside);
+  }
+
+  #phone(key: PortKey): PhonePort {
+    const present = this.#phones.get(key);
+    if (present !== undefined) return present;
+    const { speed = DEFAULT_PHONE_SPEED, delay } = this.#options;
+    const cable = createCable(this.timeline, { speed, ...(delay === undefined ? {} : { delay }) });
+    const port = this.switch.connect(cable.a, undefined, portName(this.#phones.size));
+    const phone = { cable, port };
+    this.#phones.set(key, phone);
+    return phone;
+  }
+
+  #addNetwork(vlan: number, tftpServers: number): void {
+    if (this.#networks.has(vlan)) return;
+    const network = networkOf(vlan);
+    this.#networks.set(vlan, network);
+    const leg = this.router.addLeg(network.gateway, network.mask);
+    const machine = this.#createMachine(`gateway${vlan}`, network, network.gateway, (now, bytes, length) =>
+      this.router.receive(now, leg, bytes, length),
+    );
+    leg.nic = machine.host.nic;
+    const tftpAddresses = range(tftpServers).map((index) => this.#addressOf(HOST_NUMBER.tftp + index));
+    this.dhcp.addPool({
+      network: network.base,
+      prefixLength: network.prefixLength,
+      first: network.first,
+      last: network.last,
+      leaseSeconds: DEFAULT_LEASE_SECONDS,
+      routers: [network.gateway],
+      domainNameServers: [this.#addressOf(HOST_NUMBER.services)],
+      domainName: this.#domainName,
+      tftpServers: tftpAddresses,
+      ...(tftpAddresses[0] === undefined ? {} : { tftpServerName: ipv4Text(tftpAddresses[0]) }),
+      ...this.#options.dhcp,
+    });
+    this.dhcp.serve(machine.host, network.gateway);
+  }
+
+  #addressOf(hostNumber: number): Ipv4 {
+    return this.network.base + hostNumber;
+  }
+
+  #addMachine(name: string, hostNumber: number): LabMachine {
+    return this.#createMachine(name, this.network, this.#addressOf(hostNumber));
+  }
+
+  #createMachine(
+    name: string,
+    network: Network,
+    address: Ipv4,
+    intercept?: (now: Instant, bytes: Uint8Array, length: number) => boolean,
+  ): LabMachine {
+    const { timeline, seed = 0 } = this.#options;
+    const cable = createCable(timeline, { speed: SERVER_SPEED });
+    this.switch.connect(cable.a, serverPort(network.vlan), `TenGigabitEthernet1/1/${this.machines.size + 1}`);
+    const host = new LabHost({
+      timeline,
+      rng: new SeededRng(`${seed}/lab/${name}`),
+      wire: cable.b,
+      mac: labMac(this.machines.size + 1),
+      address,
+      prefixLength: network.prefixLength,
+      ...(address === network.gateway ? {} : { router: network.gateway }),
+      ...(intercept === undefined ? {} : { intercept }),
+    });
+    const machine = { name, host, cable };
+    this.machines.set(name, machine);
+    return machine;
+  }
+
+  #addTftp(index: number): TftpServer {
+    const { host } = this.#addMachine(`tftp${index + 1}`, HOST_NUMBER.tftp + index);
+    const own = this.#options.files;
+    const server = new TftpServer({
+      timeline: this.timeline,
+      files: (request) => own?.(request) ?? this.configurationFiles.read(request.name),
+      events: this.#options.events ?? DEAF,
+    });
+    server.serve(host, host.address);
+    return server;
+  }
+
+  #configurationFiles(managers: readonly LabMachine[]): ConfigurationFiles {
+    const byName = this.#options.processNodeName === 'name';
+    return new ConfigurationFiles({
+      ...this.#options.configuration,
+      table: this.devices,
+      callManagers: managers.map(({ name, host }) => ({
+        name,
+        processNodeName: byName ? `${name}.${this.#domainName}` : ipv4Text(host.address),
+        sccpPort: this.#options.callManager?.port ?? SCCP_PORT,
+        sipPort: 5060,
+      })),
+    });
+  }
+
+  /** Every machine by its name; `CiscoCM1`, which phones ask for when DHCP names no TFTP server, is the first TFTP server. */
+  #addNames(): void {
+    const server = this.machine('dns').host.address;
+    for (const { name, host } of this.machines.values()) {
+      this.dns.setRecord(server, `${name}.${this.#domainName}`, [host.address]);
+    }
+    const tftp = this.machines.get('tftp1');
+    if (tftp !== undefined) this.dns.setRecord(server, `CiscoCM1.${this.#domainName}`, [tftp.host.address]);
+  }
+}
+
+/** A lab with its services running. */
+export function createLab(options: LabOptions): Lab {
+  const lab = new Lab(options);
+  lab.start();
+  return lab;
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}
