@@ -58,6 +58,7 @@ const MAX_STRINGS = 64;
 const TOO_SHORT = new Malformed('tftp', 'shorter than its opcode asks for');
 const UNKNOWN_OPCODE = new Malformed('tftp', 'unknown opcode');
 const BAD_STRING = new Malformed('tftp', 'a string does not end');
+const NO_OPTION = new Malformed('tftp', 'an OACK without an option');
 const TOO_MANY = new Malformed('tftp', 'too many options');
 
 export function parse(bytes: Uint8Array, offset = 0, length = bytes.length - offset): Message | Malformed {
@@ -85,7 +86,9 @@ export function parse(bytes: Uint8Array, offset = 0, length = bytes.length - off
     }
     case 'OACK': {
       const texts = strings(bytes, offset + 2, end);
-      return texts instanceof Malformed ? texts : { kind, options: pairs(texts) };
+      if (texts instanceof Malformed) return texts;
+      const options = pairs(texts);
+      return options.length === 0 ? NO_OPTION : { kind, options };
     }
     default:
       return UNKNOWN_OPCODE;
