@@ -73,7 +73,9 @@ export class VoiceVlanStage implements Stage {
     this.#lldp?.process(now, { kind: 'link', up, fullDuplex });
     this.#decision.process(now, { kind: 'link', up });
     this.#decided = null;
-    this.#output = { kind: 'lost', reason: up ? 'link.up' : 'link.down' };
+    // This step was entered when the link was lost, or at the start, and has waited for it.
+    if (up) this.enter(now);
+    else this.#output = { kind: 'lost', reason: 'link.down' };
   }
 
   /** A frame of CDP or LLDP out of the stack. */

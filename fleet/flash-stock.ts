@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { serialNumber } from '../device/identity.ts';
+import { hardwareRevisionOf } from '../device/models.ts';
+import type { ModelRow } from '../hal/board.ts';
+import type { BootKey } from '../hal/secure.ts';
+import { VirtualFlash } from '../hal/virtual/flash.ts';
+import { createFlashBase, type FlashBase } from '../hal/virtual/flash-base.ts';
+import { createFlash, imageDirectory, imageFileName, RECOVERY } from '../images/public.ts';
+import { FLASH_SIZE } from '../storage/flash-map.ts';
+
+/** Reads a built image by its name without `.img`. */
+export type ImageReader = (name: string) => Uint8Array;
+
+/** Images as set-up leaves them in `images/build`. */
+export const readBuiltImage: ImageReader = (name) =>
+  new Uint8Array(readFileSync(join(imageDirectory(), imageFileName(name))));
+
+const sha256 = (octets: Uint8Array) => new Uint8Array(createHash('sha256').update(octets).digest());
+
+/**
+ * Flash parts as they leave the factory, by load. All parts of one load share the octets; the board record in them is that of the first phone, since
+ * a part in memory dies with its board and is never plugged into another.
+ */
+export class FlashStock {
+  readonly #images: ImageReader;
+  readonly #bootKeys: readonly BootKey[];
+  readonly #bases = new Map<string, FlashBase>();
+
+  constructor(images: ImageReader, bootKeys: readonly BootKey[]) {
+    this.#images = images;
+    this.#bootKeys = bootKeys;
+  }
+
+  /** @param load name of the image in slot A. */
+  take(model: ModelRow, mac: number, load: string): VirtualFlash {
+    const key = `${model.name}/${load}`;
+    let base = this.#bases.get(key);
+    if (base === undefined) {
+      base = this.#make(model, mac, load);
+      this.#bases.set(key, base);
+    }
+    return new VirtualFlash(base, FLASH_SIZE);
+  }
+
+  #make(model: ModelRow, mac: number, load: string): FlashBase {
+    const part = new VirtualFlash(createFlashBase(new Uint8Array(0), sha256), FLASH_SIZE);
+    createFlash(part, {
+      identity: {
+        model: model.name,
+        mac,
+        serial: serialNumber(mac),
+        hardwareRevision: hardwareRevisionOf(model),
+      },
+      bootKeys: this.#bootKeys,
+      recovery: this.#images(RECOVERY),
+      image: this.#images(load),
+    });
+    return createFlashBase(part.read(0, FLASH_SIZE), sha256);
+  }
+}
