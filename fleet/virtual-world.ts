@@ -4,6 +4,7 @@ import { Phone, type PhoneSinks } from '../device/phone.ts';
 import type { ModelRow } from '../hal/board.ts';
 import { HostSecureElement } from '../hal/host/secure-element.ts';
 import type { Mac } from '../hal/nic.ts';
+import type { BootKey } from '../hal/secure.ts';
 import type { TunableValues } from '../hal/tunables.ts';
 import { VirtualWallClock } from '../hal/virtual/clock.ts';
 import { phoneSeed, SeededRng } from '../hal/virtual/rng.ts';
@@ -46,11 +47,13 @@ export class VirtualWorld {
   readonly lab: Lab;
   readonly phones: readonly Phone[];
   readonly #options: VirtualWorldOptions;
+  readonly #bootKeys: readonly BootKey[];
   readonly #stock: FlashStock;
 
   constructor(options: VirtualWorldOptions) {
     this.#options = options;
-    this.#stock = new FlashStock(options.images ?? readBuiltImage, [developmentKey().bootKey]);
+    this.#bootKeys = [developmentKey().bootKey];
+    this.#stock = new FlashStock(options.images ?? readBuiltImage, this.#bootKeys);
     const devices = options.lab?.devices ?? options.phones.map((phone, index) => knownDevice(phone, index));
     this.lab = createLab({ ...options.lab, devices, timeline: this.timeline, seed: options.seed });
     this.phones = options.phones.map((plan, index) => this.#phone(plan, index));
@@ -87,8 +90,7 @@ export class VirtualWorld {
       powerSource,
       rng: new SeededRng(phoneSeed(seed, mac)),
       wallClock: new VirtualWallClock(this.timeline, epoch),
-      secure: (complete) =>
-        new HostSecureElement({ timeline: this.timeline, bootKeys: [developmentKey().bootKey], complete }),
+      secure: (complete) => new HostSecureElement({ timeline: this.timeline, bootKeys: this.#bootKeys, complete }),
       timeline: this.timeline,
       cpu: this.cpu,
       tunables,
