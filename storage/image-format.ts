@@ -392,11 +392,6 @@ export function versionText(version: Version): string {
   return version.build === 0 ? text : `${text}+${version.build}`;
 }
 
-/** Negative when `a` is older. */
-export function compareVersions(a: Version, b: Version): number {
-  return a.major - b.major || a.minor - b.minor || a.revision - b.revision || a.build - b.build;
-}
-
 /** One line: `SCCP75.9-4-2SR3-1S 9.4.2+301 for 7975, ABI 1, counter 1, body 312345, sha256 12ab…, signed by development`. */
 export function describe(image: Image): string {
   const signer = image.signature === null ? 'not signed' : `signed by ${image.signature.keyId}`;
