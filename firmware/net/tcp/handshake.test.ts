@@ -1,46 +1,166 @@
-import { expect, it } from 'vitest';
-import { connectPair, Pair } from '../../../test/support/stack-pair.ts';
+import { describe, expect, it } from 'vitest';
+import { SECOND } from '../../../hal/timer.ts';
+import { connectPair, Pair, RecordingSink, RIGHT_ADDRESS } from '../../../test/support/stack-pair.ts';
+import { TcpPeer } from '../../../test/support/tcp-peer.ts';
 
-it('opens, carries octets both ways, closes', () => {
-  const pair = Pair.configured();
-  const { client, clientSink, serverSink, server } = connectPair(pair);
-  pair.run(100_000);
-  client.write(pair.now, Uint8Array.of(1, 2, 3));
-  pair.run(500_000);
-  server().write(pair.now, Uint8Array.of(4, 5));
-  pair.run(500_000);
-  client.close(pair.now);
-  pair.run(500_000);
-  server().close(pair.now);
-  pair.run(60_000_000);
-  expect({ client: clientSink.events, server: serverSink.events, log: pair.log }).toMatchInlineSnapshot(`
-    {
-      "client": [
-        "4 connected",
-        "601 data 2",
-        "1601 ended",
-        "1601 gone closed",
-      ],
-      "log": [
-        "0.000000 > ARP who-has 10.0.0.2 tell 10.0.0.1",
-        "0.001000 < ARP 10.0.0.2 is-at 02:00:5e:00:00:02",
-        "0.002000 > TCP 54476 > 2000 [S] seq 2155840234 win 32768 options [mss 1460] length 0",
-        "0.003000 < TCP 2000 > 54476 [S.] seq 2902295887 ack 2155840235 win 32768 options [mss 1460] length 0",
-        "0.004000 > TCP 54476 > 2000 [.] seq 2155840235 ack 2902295888 win 32768 length 0",
-        "0.100000 > TCP 54476 > 2000 [P.] seq 2155840235 ack 2902295888 win 32768 length 3",
-        "0.201000 < TCP 2000 > 54476 [.] seq 2902295888 ack 2155840238 win 32768 length 0",
-        "0.600000 < TCP 2000 > 54476 [P.] seq 2902295888 ack 2155840238 win 32768 length 2",
-        "0.701000 > TCP 54476 > 2000 [.] seq 2155840238 ack 2902295890 win 32768 length 0",
-        "1.100000 > TCP 54476 > 2000 [F.] seq 2155840238 ack 2902295890 win 32768 length 0",
-        "1.101000 < TCP 2000 > 54476 [.] seq 2902295890 ack 2155840239 win 32768 length 0",
-        "1.600000 < TCP 2000 > 54476 [F.] seq 2902295890 ack 2155840239 win 32768 length 0",
-        "1.601000 > TCP 54476 > 2000 [.] seq 2155840239 ack 2902295891 win 32768 length 0",
-      ],
-      "server": [
-        "101 data 3",
-        "1101 ended",
-        "1602 gone closed",
-      ],
+describe('opening', () => {
+  it('opens actively and acknowledges the SYN-ACK', () => {
+    const peer = TcpPeer.connecting();
+    expect(peer.take()).toEqual(['0 S 0']);
+    peer.send('S.', { seq: 0, ack: 1 });
+    expect(peer.take()).toEqual(['0 . 1 ack 1']);
+    expect(peer.sink.events).toEqual(['0 connected']);
+  });
+
+  it('sends what was written before the handshake was over', () => {
+    const peer = TcpPeer.connecting();
+    peer.socket!.write(0, new Uint8Array(10));
+    expect(peer.take()).toEqual(['0 S 0']);
+    peer.send('S.', { seq: 0, ack: 1 });
+    expect(peer.take()).toEqual(['0 P. 1 ack 1 len 10']);
+  });
+
+  it('opens passively, and calls accept only once the handshake is over', () => {
+    const peer = TcpPeer.listening();
+    peer.send('S', { seq: 0 });
+    expect(peer.take()).toEqual(['0 S. 0 ack 1']);
+    expect(peer.socket).toBeNull();
+    peer.send('.', { seq: 1, ack: 1 });
+    expect(peer.take()).toEqual([]);
+    expect(peer.socket!.remote).toEqual({ address: RIGHT_ADDRESS, port: 50000 });
+    expect(peer.sink.events).toEqual([]);
+  });
+
+  it('takes data that comes with the third segment', () => {
+    const peer = TcpPeer.listening();
+    peer.send('S', { seq: 0 });
+    peer.take();
+    peer.send('P.', { seq: 1, ack: 1, data: 4 });
+    expect(peer.sink.events).toEqual(['0 data 4']);
+  });
+
+  it('repeats its SYN after 1, 2, 4, 8 seconds and gives up in time', () => {
+    const peer = TcpPeer.connecting({}, { connect: { connectTimeout: 20 * SECOND } });
+    peer.advance(30 * SECOND);
+    expect(peer.take()).toEqual(['0 S 0', '1000 S 0', '3000 S 0', '7000 S 0', '15000 S 0']);
+    expect(peer.sink.events).toEqual(['20000 gone timeout']);
+  });
+
+  it('repeats its SYN-ACK when the SYN comes again, and by its timer', () => {
+    const peer = TcpPeer.listening();
+    peer.send('S', { seq: 0 });
+    peer.advance(SECOND / 2);
+    peer.send('S', { seq: 0 });
+    peer.advance(SECOND);
+    expect(peer.take()).toEqual(['0 S. 0 ack 1', '500 S. 0 ack 1', '1000 S. 0 ack 1']);
+    peer.advance(60 * SECOND);
+    expect(peer.host.stack.connectionCount).toBe(0);
+  });
+
+  it('tolerates that both sides open at once', () => {
+    const peer = TcpPeer.connecting();
+    peer.take();
+    peer.send('S', { seq: 0 });
+    expect(peer.take()).toEqual(['0 S. 0 ack 1']);
+    peer.send('S.', { seq: 0, ack: 1 });
+    peer.send('.', { seq: 1, ack: 1 });
+    expect(peer.sink.events).toEqual(['0 connected']);
+    peer.send('P.', { seq: 1, ack: 1, data: 3 });
+    expect(peer.sink.events).toEqual(['0 connected', '0 data 3']);
+  });
+
+  it('opens at once from both ends of a wire', () => {
+    const pair = Pair.configured();
+    const sinks = [new RecordingSink(), new RecordingSink()] as const;
+    pair.left.connect(0, { address: RIGHT_ADDRESS, port: 700 }, sinks[0], { localPort: 600 });
+    pair.right.connect(0, { address: 0x0a00_0001, port: 600 }, sinks[1], { localPort: 700 });
+    pair.run(5 * SECOND);
+    expect([sinks[0].events.length, sinks[1].events.length]).toEqual([1, 1]);
+    expect(pair.left.connectionCount + pair.right.connectionCount).toBe(2);
+  });
+
+  it('uses 3 seconds after a handshake that could not be measured (RFC 6298, 5.7)', () => {
+    const peer = TcpPeer.connecting();
+    peer.advance(2 * SECOND);
+    peer.send('S.', { seq: 0, ack: 1 });
+    peer.take();
+    peer.socket!.write(peer.host.now, new Uint8Array(1));
+    peer.advance(4 * SECOND);
+    expect(peer.take()).toEqual(['2000 P. 1 ack 1 len 1', '5000 P. 1 ack 1 len 1']);
+  });
+
+  it('sends no more than the peer says it takes, and 536 to one that does not say', () => {
+    for (const [options, length] of [
+      [[{ kind: 'mss', mss: 1000 }], 1000],
+      [[], 536],
+    ] as const) {
+      const peer = TcpPeer.connecting();
+      peer.take();
+      peer.send('S.', { seq: 0, ack: 1, options });
+      peer.take();
+      peer.socket!.write(0, new Uint8Array(2000));
+      expect(peer.take()[0]).toBe(`0 . 1 ack 1 len ${length}`);
     }
-  `);
+  });
+
+  it('draws sequence numbers and ports that differ from connection to connection', () => {
+    const pair = Pair.configured();
+    const seen = new Set<string>();
+    for (let count = 0; count < 20; count++) {
+      const { client } = connectPair(pair, 3000 + count);
+      pair.run(SECOND);
+      client.abort(pair.now);
+      seen.add(/TCP (\d+) > \d+ \[S\] seq (\d+)/.exec(pair.log.filter((line) => line.includes('[S]')).at(-1)!)![0]);
+    }
+    expect(seen.size).toBe(20);
+  });
+});
+
+describe('what is refused', () => {
+  it('a SYN to a port where nobody listens', () => {
+    const pair = Pair.configured();
+    const sink = new RecordingSink();
+    pair.left.connect(0, { address: RIGHT_ADDRESS, port: 4 }, sink);
+    pair.run(SECOND);
+    expect(sink.events).toEqual(['4 gone refused']);
+    expect(pair.right.drops['no-socket']).toBe(1);
+  });
+
+  it('more half-open connections than the backlog holds', () => {
+    const peer = TcpPeer.listening({ tcp: { backlog: 0 } });
+    peer.send('S', { seq: 0 });
+    expect(peer.take()).toEqual([]);
+    expect(peer.host.stack.drops['backlog-full']).toBe(1);
+  });
+
+  it('a second listener on the same port', () => {
+    const peer = TcpPeer.listening();
+    expect(peer.host.stack.listen(2000, () => peer.sink)).toBeNull();
+  });
+
+  it('new connections once the listener is closed; half-open ones are reset', () => {
+    const peer = TcpPeer.listening();
+    peer.send('S', { seq: 0 });
+    peer.take();
+    peer.listener!.close(0);
+    expect(peer.take()).toEqual(['0 R. 1 ack 1']);
+    peer.send('S', { seq: 100 });
+    expect(peer.take()[0]).toMatch(/R\. .* ack 101/);
+  });
+
+  it('a connection to nowhere: no route, and it says so with the next dispatch', () => {
+    const pair = Pair.configured();
+    const sink = new RecordingSink();
+    pair.left.connect(0, { address: 0x0808_0808, port: 80 }, sink);
+    pair.run(SECOND);
+    expect(sink.events).toEqual(['0 gone unreachable']);
+  });
+
+  it('a connection to a neighbor whom ARP does not find: after its own timeout', () => {
+    const pair = Pair.configured();
+    const sink = new RecordingSink();
+    pair.left.connect(0, { address: 0x0a00_0063, port: 80 }, sink, { connectTimeout: 10 * SECOND });
+    pair.run(20 * SECOND);
+    expect(sink.events).toEqual(['10000 gone unreachable']);
+  });
 });

@@ -29,7 +29,8 @@ export function arrive(
     return;
   }
   if (!isAcceptable(connection, segment, context.settings.receiveWindow)) {
-    answerUnacceptable(context, now, connection, segment);
+    if (isCrossedSynAck(connection, segment)) completeHandshake(context, now, connection, segment);
+    else answerUnacceptable(context, now, connection, segment);
     return;
   }
   if ((segment.flags & RST) !== 0) {
@@ -90,6 +91,19 @@ function isAcceptable(connection: Connection, segment: tcp.Segment, receiveWindo
   return length > 0 && offset + length > 0;
 }
 
+/**
+ * When both sides open at once, each gets a SYN-ACK whose SYN it has seen already: not acceptable by the letter, and yet the
+ * acknowledgment it waits for (3.5, figure 8, line 7; RFC 1122 4.2.2.10).
+ */
+function isCrossedSynAck(connection: Connection, segment: tcp.Segment): boolean {
+  return (
+    connection.state === 'SYN-RECEIVED' &&
+    (segment.flags & (SYN | ACK | RST)) === (SYN | ACK) &&
+    plus(segment.sequence | 0, 1) === connection.rcvNxt &&
+    (segment.acknowledgment | 0) === connection.sndMax
+  );
+}
+
 function answerUnacceptable(context: TcpContext, now: Instant, connection: Connection, segment: tcp.Segment): void {
   const { flags } = segment;
   if ((flags & RST) !== 0) return;
@@ -98,7 +112,7 @@ function answerUnacceptable(context: TcpContext, now: Instant, connection: Conne
   }
   // What occupies sequence space is a retransmission whose acknowledgment was lost; a bare one may be an endless dialogue.
   if (segment.payloadLength > 0 || (flags & FIN) !== 0) connection.ackNow = true;
-  else if (connection.state === 'SYN-RECEIVED' && (flags & SYN) !== 0) connection.ackNow = true;
+  else if (connection.state === 'SYN-RECEIVED' && (flags & (SYN | ACK)) === SYN) connection.ackNow = true;
   else challenge(now, connection);
 }
 

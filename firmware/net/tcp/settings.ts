@@ -18,7 +18,7 @@ export interface TcpSettings {
   readonly timeWait: Duration;
   /** Connections in TIME-WAIT at most; the oldest goes first. */
   readonly timeWaitLimit: number;
-  /** How long a half-closed connection may hear nothing from its peer in FIN-WAIT-2. */
+  /** How long a half-closed connection may hear nothing from its peer in FIN-WAIT-2; more than two of a peer's longest retransmission waits. */
   readonly finWait2: Duration;
   /** Connections of one listener in SYN-RECEIVED at most; a further SYN is dropped. */
   readonly backlog: number;
@@ -33,7 +33,7 @@ export const DEFAULT_SETTINGS: TcpSettings = Object.freeze({
   userTimeout: 100 * SECOND,
   timeWait: 30 * SECOND,
   timeWaitLimit: 16,
-  finWait2: 60 * SECOND,
+  finWait2: 180 * SECOND,
   backlog: 512,
 });
 
