@@ -7,6 +7,7 @@ import type { Mac } from '../hal/nic.ts';
 import type { BootKey } from '../hal/secure.ts';
 import type { TunableValues } from '../hal/tunables.ts';
 import { VirtualWallClock } from '../hal/virtual/clock.ts';
+import type { VirtualFlash } from '../hal/virtual/flash.ts';
 import { phoneSeed, SeededRng } from '../hal/virtual/rng.ts';
 import { VirtualTimeline } from '../hal/virtual/timeline.ts';
 import type { WireEnd } from '../hal/wire-end.ts';
@@ -46,6 +47,7 @@ export class VirtualWorld {
   readonly cpu = new Cpu();
   readonly lab: Lab;
   readonly phones: readonly Phone[];
+  readonly #flash: VirtualFlash[] = [];
   readonly #options: VirtualWorldOptions;
   readonly #bootKeys: readonly BootKey[];
   readonly #stock: FlashStock;
@@ -57,6 +59,11 @@ export class VirtualWorld {
     const devices = options.lab?.devices ?? options.phones.map((phone, index) => knownDevice(phone, index));
     this.lab = createLab({ ...options.lab, devices, timeline: this.timeline, seed: options.seed });
     this.phones = options.phones.map((plan, index) => this.#phone(plan, index));
+  }
+
+  /** The flash part of a phone: what stands in it before power-on is the factory's. */
+  flash(index: number): VirtualFlash {
+    return this.#flash[index]!;
   }
 
   /** Connects the board's supply: the switch port, which powers it as its budget allows, or the wall adapter. */
@@ -82,10 +89,12 @@ export class VirtualWorld {
     const load = model.loads[protocol];
     if (load === undefined) throw new RangeError(`the ${model.name} has no ${protocol} load`);
     const wire = this.lab.port(index);
+    const flash = this.#stock.take(model, mac, load);
+    this.#flash[index] = flash;
     return new Phone({
       model,
       mac,
-      flash: this.#stock.take(model, mac, load),
+      flash,
       wire: this.#options.wire?.(wire, plan, this.timeline) ?? wire,
       powerSource,
       rng: new SeededRng(phoneSeed(seed, mac)),
