@@ -5,7 +5,7 @@ import * as dhcp from '../firmware/wire/dhcp.ts';
 import { SECOND } from '../hal/timer.ts';
 import { VirtualTimeline } from '../hal/virtual/timeline.ts';
 import { type DhcpPool, DhcpServer } from './dhcp-server.ts';
-import { DirectNetwork, type DirectSockets } from './direct-sockets.ts';
+import { DirectNetwork, type DirectSockets } from './testing/direct-sockets.ts';
 
 const SERVER = 0x0a640001;
 const MAC = 0x02005ec0ffee;

@@ -68,6 +68,8 @@ export interface DhcpCounters {
 interface Network {
   pool: DhcpPool;
   readonly leases: LeaseTable;
+  /** By what clients ask for. */
+  readonly parameters: Map<string, dhcp.Options>;
 }
 
 interface Home {
@@ -80,6 +82,9 @@ const BROADCAST: Ipv4 = 0xffff_ffff;
 
 /** Large enough for every option set above; a reply of more than 576 octets would need option 57. */
 const REPLY_SPACE = 1024;
+
+/** Request lists of different clients that are remembered; there are about as many as models. */
+const MAX_PARAMETER_SETS = 64;
 
 export class DhcpServer {
   readonly counters: DhcpCounters = {
@@ -128,14 +133,16 @@ export class DhcpServer {
         this.#tell(now, 'expired', lease.mac, lease.address, 0);
       },
     });
-    this.#networks.push({ pool, leases });
+    this.#networks.push({ pool, leases, parameters: new Map() });
     return leases;
   }
 
   /** Changes what a pool hands out from now on: lease time, option 150 and so on. Its addresses stay. */
   changePool(network: Ipv4, changes: Partial<Omit<DhcpPool, 'network' | 'prefixLength' | 'first' | 'last'>>): void {
     const found = this.#networkOf(network);
-    if (found !== null) found.pool = { ...found.pool, ...changes };
+    if (found === null) return;
+    found.pool = { ...found.pool, ...changes };
+    found.parameters.clear();
   }
 
   leasesOf(network: Ipv4): LeaseTable | null {
@@ -310,7 +317,7 @@ export class DhcpServer {
       options: {
         messageType,
         serverIdentifier: home.address,
-        ...(nak ? {} : this.#parameters(network.pool, request, yiaddr !== 0)),
+        ...(nak ? {} : this.#parameters(network, request, yiaddr !== 0)),
         // RFC 3046 2.2: echoed as it came.
         ...(relayAgentInformation === undefined ? {} : { relayAgentInformation }),
       },
@@ -328,25 +335,16 @@ export class DhcpServer {
     );
   }
 
-  /** Lease times, and of the pool's parameters those that the client asked for; all of them when it gave no list. */
-  #parameters(pool: DhcpPool, request: dhcp.Message, withLease: boolean): dhcp.Options {
+  /** What the pool hands out to those who ask for these options; the phones of a model all ask for the same. */
+  #parameters(network: Network, request: dhcp.Message, withLease: boolean): dhcp.Options {
     const wanted = request.options.parameterRequestList;
-    const asks = (code: number): boolean => wanted === undefined || wanted.includes(code);
-    const finite = pool.leaseSeconds !== Number.POSITIVE_INFINITY;
-    return {
-      ...(withLease ? { leaseTime: finite ? pool.leaseSeconds : dhcp.INFINITE } : {}),
-      // RFC 2131 section 4.4.5: T1 at half, T2 at seven eighths of the lease.
-      ...(withLease && finite
-        ? { renewalTime: Math.floor(pool.leaseSeconds / 2), rebindingTime: Math.floor((pool.leaseSeconds * 7) / 8) }
-        : {}),
-      ...(asks(1) ? { subnetMask: maskOf(pool.prefixLength) } : {}),
-      ...(asks(3) && pool.routers !== undefined ? { routers: pool.routers } : {}),
-      ...(asks(6) && pool.domainNameServers !== undefined ? { domainNameServers: pool.domainNameServers } : {}),
-      ...(asks(15) && pool.domainName !== undefined ? { domainName: pool.domainName } : {}),
-      ...(asks(42) && pool.ntpServers !== undefined ? { ntpServers: pool.ntpServers } : {}),
-      ...(asks(66) && pool.tftpServerName !== undefined ? { tftpServerName: pool.tftpServerName } : {}),
-      ...(asks(150) && pool.tftpServers !== undefined ? { tftpServers: pool.tftpServers } : {}),
-    };
+    const key = `${withLease ? 'lease' : 'no lease'} ${wanted === undefined ? 'all' : String.fromCharCode(...wanted)}`;
+    const known = network.parameters.get(key);
+    if (known !== undefined) return known;
+    const made = parameters(network.pool, wanted, withLease);
+    if (network.parameters.size >= MAX_PARAMETER_SETS) network.parameters.clear();
+    network.parameters.set(key, made);
+    return made;
   }
 
   #tell(now: Instant, outcome: DhcpOutcome, client: Mac, address: Ipv4, server: Ipv4): void {
@@ -355,6 +353,38 @@ export class DhcpServer {
     this.#events(now, { type: 'dhcp', outcome, client: macText(client), address: text, server: ipv4Text(server) });
   }
 }
+
+/** Lease times, and of the pool's parameters those that the client asked for; all of them when it gave no list. */
+function parameters(pool: DhcpPool, wanted: readonly number[] | undefined, withLease: boolean): dhcp.Options {
+  const { leaseSeconds } = pool;
+  const options: Record<string, unknown> = {};
+  if (withLease) {
+    const finite = leaseSeconds !== Number.POSITIVE_INFINITY;
+    options.leaseTime = finite ? leaseSeconds : dhcp.INFINITE;
+    // RFC 2131 section 4.4.5: T1 at half, T2 at seven eighths of the lease.
+    if (finite) {
+      options.renewalTime = Math.floor(leaseSeconds / 2);
+      options.rebindingTime = Math.floor((leaseSeconds * 7) / 8);
+    }
+  }
+  if (wanted === undefined || wanted.includes(1)) options.subnetMask = maskOf(pool.prefixLength);
+  for (const [code, name] of POOL_OPTIONS) {
+    const value = pool[name];
+    if (value !== undefined && value.length > 0 && (wanted === undefined || wanted.includes(code)))
+      options[name] = value;
+  }
+  return options as dhcp.Options;
+}
+
+/** Options whose name in the pool is that in the message. */
+const POOL_OPTIONS = [
+  [3, 'routers'],
+  [6, 'domainNameServers'],
+  [15, 'domainName'],
+  [42, 'ntpServers'],
+  [66, 'tftpServerName'],
+  [150, 'tftpServers'],
+] as const satisfies readonly (readonly [number, keyof DhcpPool & keyof dhcp.Options])[];
 
 type DhcpOutcome = Extract<LabEvent, { type: 'dhcp' }>['outcome'];
 

@@ -3,8 +3,8 @@ import { isMalformed } from '../firmware/malformed.ts';
 import * as dns from '../firmware/wire/dns.ts';
 import { SECOND } from '../hal/timer.ts';
 import { VirtualTimeline } from '../hal/virtual/timeline.ts';
-import { DirectNetwork } from './direct-sockets.ts';
 import { DnsServer } from './dns-server.ts';
+import { DirectNetwork } from './testing/direct-sockets.ts';
 
 const SERVER = 0x0a640001;
 

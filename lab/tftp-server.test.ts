@@ -4,7 +4,7 @@ import type { Endpoint } from '../firmware/net/sockets.ts';
 import * as tftp from '../firmware/wire/tftp.ts';
 import { SECOND } from '../hal/timer.ts';
 import { VirtualTimeline } from '../hal/virtual/timeline.ts';
-import { DirectNetwork } from './direct-sockets.ts';
+import { DirectNetwork } from './testing/direct-sockets.ts';
 import { TftpServer, type TftpServerOptions } from './tftp-server.ts';
 
 const SERVER = 0x0a640002;

@@ -5,8 +5,8 @@
  * that is not known, and never leaves by the port it came from. With tens of thousands of phones on it flooding is what costs:
  * N booting phones broadcast to N ports. Real networks of that size do not flood either, and by the same two means, which are options here:
  *  - protected ports: nothing goes from one phone port to another, so a phone's broadcast reaches the servers only;
- *  - snooping: a server's broadcast that concerns one station (a DHCP reply by its client hardware address, an ARP request by its target) goes to
- *    that station's port, as DHCP snooping and ARP suppression do it. What concerns nobody known still floods.
+ *  - snooping: a broadcast that concerns one station (a DHCP reply by its client hardware address, an ARP request by its target) goes to that
+ *    station's port, as DHCP snooping and ARP suppression do it. What concerns nobody known still floods.
  */
 import { mac as macAt, u16, u32 } from '../../firmware/wire/octets.ts';
 import type { Ipv4, LinkState, Mac } from '../../hal/nic.ts';
@@ -33,7 +33,7 @@ export interface AccessSwitchOptions {
   readonly defaults?: PortOptions;
   /** Milliwatts for all ports together. */
   readonly powerBudget?: number;
-  /** Server broadcasts go to the port they concern. */
+  /** Broadcasts that concern one station go to its port. */
   readonly snooping?: boolean;
   readonly ageing?: Duration;
   readonly macTableSize?: number;
@@ -46,7 +46,7 @@ export interface SwitchCounters {
   forwarded: number;
   /** Copies sent by flooding. */
   flooded: number;
-  /** Server broadcasts that snooping sent to one port. */
+  /** Broadcasts that snooping sent to one port. */
   directed: number;
   /** Tagged for a VLAN that the port is not in. */
   wrongVlan: number;
@@ -237,10 +237,10 @@ export class AccessSwitch implements PortOwner {
   }
 
   #flood(from: SwitchPort, vlan: number, tci: number, bytes: Uint8Array, length: number): void {
-    const onlyPort = this.#snooping && !from.options.protected ? this.#concerns(vlan, bytes, length, tci) : null;
+    const onlyPort = this.#snooping ? this.#concerns(vlan, bytes, length, tci) : null;
     if (onlyPort !== null && onlyPort !== from) {
       this.counters.directed += 1;
-      this.#send(onlyPort, vlan, tci, bytes, length);
+      if (!onlyPort.options.protected || !from.options.protected) this.#send(onlyPort, vlan, tci, bytes, length);
       return;
     }
     // Protected phones talk to servers only: no need to look at the other phones.
