@@ -38,6 +38,8 @@ export interface ConfigurationFilesOptions {
   readonly ntpServers?: readonly string[];
   /** Replaces or adds `vendorConfig` elements: name to text. */
   readonly vendorConfig?: Readonly<Record<string, string>>;
+  /** False leaves `XMLDefault.cnf.xml` out, as on a server that only holds files of known phones. */
+  readonly defaultFile?: boolean;
 }
 
 /** Epoch seconds in the version stamps: any constant will do, a stamp is an opaque string that changes with the row. */
@@ -60,6 +62,7 @@ export class ConfigurationFiles {
       const device = this.#options.table.find(match[1].toUpperCase());
       return device === null ? null : this.#deviceFile(device);
     }
+    if (this.#options.defaultFile === false) return null;
     return name.toLowerCase() === 'xmldefault.cnf.xml' ? this.#defaultFile() : null;
   }
 

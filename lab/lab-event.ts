@@ -34,7 +34,13 @@ export type LabEvent =
     }
   | { readonly type: 'dns'; readonly name: string; readonly client: string; readonly answers: number }
   | { readonly type: 'service'; readonly service: string; readonly running: boolean }
-  | { readonly type: 'refused'; readonly reason: string; readonly detail: string };
+  /** On a real wire: somebody else is there. `refused`: the lab does not serve because of it. */
+  | {
+      readonly type: 'conflict';
+      readonly kind: 'dhcp-server' | 'address-in-use' | 'switch';
+      readonly detail: string;
+      readonly refused: boolean;
+    };
 
 export type LabEventSink = (at: Instant, event: LabEvent) => void;
 

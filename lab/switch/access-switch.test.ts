@@ -478,6 +478,23 @@ describe('CDP', () => {
     expect(vlans()).toEqual([[], [undefined]]);
   });
 
+  it('knows every phone behind a shared wire by itself', () => {
+    const { plug, events, wait } = world();
+    const wire = plug({ ...PHONE_PORT, poe: false, lldp: false });
+    const say = (index: number): void => {
+      const frame = new Uint8Array(1518);
+      const tlvs = phoneCdp().tlvs.map((tlv) => (tlv.kind === 'deviceId' ? { ...tlv, text: `SEP${index}` } : tlv));
+      wire.transmit(frame.subarray(0, emitCdpFrame(wire.mac + index, { version: 2, ttl: 180, tlvs }, frame)));
+    };
+    for (let index = 0; index < 20; index += 1) say(index);
+    expect(wire.cdps()).toHaveLength(20);
+    wait(30);
+    wire.heard = [];
+    for (let index = 0; index < 20; index += 1) say(index);
+    expect(wire.cdps()).toHaveLength(0);
+    expect(events.filter(({ type }) => type === 'switch.neighbor')).toHaveLength(20);
+  });
+
   it('counts what it cannot read', () => {
     const { plug, at } = world();
     const phone = plug();
@@ -541,7 +558,7 @@ describe('LLDP', () => {
     const phone = plug({ ...PHONE_PORT, cdp: false });
     phone.sayLldp(phoneLldp(true));
     phone.sayLldp({ ...phoneLldp(false), ttl: 0 });
-    expect(phone.port.lldp).toBeNull();
+    expect(phone.port.neighbor('lldp', phone.mac)).toBeNull();
     phone.heard = [];
     wait(29.5);
     expect(lldp.find(phone.lldps().at(-1)!.message, 'medCapabilities')).toBeUndefined();

@@ -5,6 +5,8 @@
 import { isMalformed } from '../../firmware/malformed.ts';
 import * as cdp from '../../firmware/wire/cdp.ts';
 import * as lldp from '../../firmware/wire/lldp.ts';
+import { mac } from '../../firmware/wire/octets.ts';
+import type { Mac } from '../../hal/nic.ts';
 import type { Timeline } from '../../hal/timeline.ts';
 import { type Instant, MILLISECOND, NEVER, SECOND } from '../../hal/timer.ts';
 import { ConstantDelayQueue } from '../constant-delay-queue.ts';
@@ -80,8 +82,7 @@ export class Announcer {
   }
 
   linkDown(port: SwitchPort): void {
-    port.cdp = null;
-    port.lldp = null;
+    port.forgetNeighbors();
     port.medHeard = false;
     port.fastStarts = 0;
     port.cdpSpoken = false;
@@ -102,7 +103,8 @@ export class Announcer {
     if (payload === null) return;
     this.heardFrames += 1;
     const now = this.#timeline.now();
-    const { cdp: neighbor } = port;
+    const source = mac(bytes, 6);
+    const neighbor = port.neighbor('cdp', source);
     // The checksum tells whether anything changed; what did not change is not read again.
     const fingerprint = (bytes[payload.offset + 2]! << 8) | bytes[payload.offset + 3]!;
     if (neighbor !== null && now < neighbor.expiresAt && neighbor.fingerprint === fingerprint) {
@@ -117,7 +119,7 @@ export class Announcer {
       this.malformedFrames += 1;
       return;
     }
-    this.#learnCdp(port, message, fingerprint, now);
+    this.#learnCdp(port, source, message, fingerprint, now);
   }
 
   hearLldp(port: SwitchPort, bytes: Uint8Array, length: number): void {
@@ -126,7 +128,8 @@ export class Announcer {
     this.heardFrames += 1;
     const now = this.#timeline.now();
     const fingerprint = fnv(bytes, payload.offset, payload.offset + payload.length);
-    const { lldp: neighbor } = port;
+    const source = mac(bytes, 6);
+    const neighbor = port.neighbor('lldp', source);
     if (neighbor !== null && now < neighbor.expiresAt && neighbor.fingerprint === fingerprint) {
       neighbor.expiresAt += now - neighbor.heardAt;
       neighbor.heardAt = now;
@@ -137,15 +140,16 @@ export class Announcer {
       this.malformedFrames += 1;
       return;
     }
-    this.#learnLldp(port, message, fingerprint, now);
+    this.#learnLldp(port, source, message, fingerprint, now);
   }
 
-  #learnCdp(port: SwitchPort, message: cdp.Message, fingerprint: number, now: Instant): void {
+  #learnCdp(port: SwitchPort, source: Mac, message: cdp.Message, fingerprint: number, now: Instant): void {
     const deviceId = cdp.textOf(message, 'deviceId') ?? '';
     const platform = cdp.textOf(message, 'platform') ?? '';
-    const before = port.cdp;
+    const before = port.neighbor('cdp', source);
     const isNew = before === null || before.deviceId !== deviceId || now >= before.expiresAt;
     const neighbor: PortNeighbor = {
+      mac: source,
       deviceId,
       platform,
       expiresAt: now + message.ttl * SECOND,
@@ -153,7 +157,7 @@ export class Announcer {
       heardAt: now,
       answeredAt: before?.answeredAt ?? Number.NEGATIVE_INFINITY,
     };
-    port.cdp = neighbor;
+    port.setNeighbor('cdp', neighbor);
     const powered = port.options.poe && this.#negotiateCdp(port, message);
     if (isNew || powered || now - neighbor.answeredAt >= ANSWER_SPACING) this.#answerCdp(port, neighbor, now);
     if (isNew) this.#events(now, { type: 'switch.neighbor', port: port.name, device: deviceId, via: 'cdp', platform });
@@ -181,9 +185,9 @@ export class Announcer {
     this.#events(this.#timeline.now(), { type: 'switch.power', port: port.name, outcome: 'adjusted', milliwatts });
   }
 
-  #learnLldp(port: SwitchPort, message: lldp.Message, fingerprint: number, now: Instant): void {
+  #learnLldp(port: SwitchPort, source: Mac, message: lldp.Message, fingerprint: number, now: Instant): void {
     if (message.ttl === 0) {
-      port.lldp = null;
+      port.forgetNeighbor('lldp', source);
       port.medHeard = false;
       return;
     }
@@ -191,15 +195,17 @@ export class Announcer {
     const model = message.tlvs.find((tlv) => tlv.kind === 'medInventory' && tlv.subtype === lldp.INVENTORY.modelName);
     const deviceId = name?.kind === 'systemName' ? name.text : '';
     const platform = model?.kind === 'medInventory' ? model.text : '';
-    const isNew = port.lldp === null || port.lldp.deviceId !== deviceId || now >= port.lldp.expiresAt;
-    port.lldp = {
+    const before = port.neighbor('lldp', source);
+    const isNew = before === null || before.deviceId !== deviceId || now >= before.expiresAt;
+    port.setNeighbor('lldp', {
+      mac: source,
       deviceId,
       platform,
       expiresAt: now + message.ttl * SECOND,
       fingerprint,
       heardAt: now,
       answeredAt: now,
-    };
+    });
     const powered = port.options.poe && this.#negotiateLldp(port, message);
     const med = lldp.find(message, 'medCapabilities') !== undefined;
     const firstMed = med && (!port.medHeard || isNew);

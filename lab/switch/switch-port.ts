@@ -1,4 +1,4 @@
-import type { LinkState } from '../../hal/nic.ts';
+import type { LinkState, Mac } from '../../hal/nic.ts';
 import { type Instant, NEVER } from '../../hal/timer.ts';
 import type { WireEnd, WireReceiver } from '../../hal/wire-end.ts';
 import type { Station } from './mac-table.ts';
@@ -13,6 +13,7 @@ export interface PortOwner {
 
 /** What a port learned by CDP or LLDP about the device on it. */
 export interface PortNeighbor {
+  readonly mac: Mac;
   deviceId: string;
   platform: string;
   /** The neighbor is forgotten then. */
@@ -22,6 +23,11 @@ export interface PortNeighbor {
   heardAt: Instant;
   answeredAt: Instant;
 }
+
+export type Via = 'cdp' | 'lldp';
+
+/** Neighbors remembered on one port besides the first: a whole fleet may stand behind one wire. */
+const MAX_OTHERS = 65_536;
 
 /** VLANs of a port in numbers, so that forwarding compares integers. */
 const NO_VLAN = -1;
@@ -40,9 +46,9 @@ export class SwitchPort implements WireReceiver, Station {
   #voiceVid = NO_VLAN;
   state: LinkState = { up: false, speed: 0, fullDuplex: false };
   generation = 0;
-  /** By CDP and by LLDP. */
-  cdp: PortNeighbor | null = null;
-  lldp: PortNeighbor | null = null;
+  readonly #first: Record<Via, PortNeighbor | null> = { cdp: null, lldp: null };
+  /** Behind a wire that leads to more than one phone. */
+  #others: Map<number, PortNeighbor> | null = null;
   /** An LLDP-MED frame was heard since the link is up: only then MED TLVs are sent (TIA-1057 10.2.1). */
   medHeard = false;
   /** When the next periodic announcements are due; `NEVER` while the link is down. */
@@ -82,6 +88,35 @@ export class SwitchPort implements WireReceiver, Station {
     return this.#power !== null;
   }
 
+  /** What is known of the station; nearly every port has one neighbor, which then needs no map. */
+  neighbor(via: Via, mac: Mac): PortNeighbor | null {
+    const first = this.#first[via];
+    if (first === null || first.mac === mac) return first;
+    return this.#others?.get(keyOf(via, mac)) ?? null;
+  }
+
+  setNeighbor(via: Via, neighbor: PortNeighbor): void {
+    const first = this.#first[via];
+    if (first === null || first.mac === neighbor.mac) {
+      this.#first[via] = neighbor;
+      return;
+    }
+    this.#others ??= new Map();
+    if (this.#others.size >= MAX_OTHERS) this.#others.clear();
+    this.#others.set(keyOf(via, neighbor.mac), neighbor);
+  }
+
+  forgetNeighbor(via: Via, mac: Mac): void {
+    if (this.#first[via]?.mac === mac) this.#first[via] = null;
+    this.#others?.delete(keyOf(via, mac));
+  }
+
+  forgetNeighbors(): void {
+    this.#first.cdp = null;
+    this.#first.lldp = null;
+    this.#others = null;
+  }
+
   /** `Gi1/0/7`, as LLDP and the console show it. */
   get shortName(): string {
     return this.name.replace(/^([A-Z][a-z])[A-Za-z]*/, '$1');
@@ -114,4 +149,8 @@ export class SwitchPort implements WireReceiver, Station {
     if (vlan === this.#options.nativeVlan) return UNTAGGED;
     return vlan === this.#voiceVid || this.#options.mode === 'trunk' ? vlan : NOT_MEMBER;
   }
+}
+
+function keyOf(via: Via, mac: Mac): number {
+  return mac * 2 + (via === 'cdp' ? 0 : 1);
 }
