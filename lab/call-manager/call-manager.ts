@@ -257,7 +257,7 @@ export class CallManager implements SessionOwner {
 
   /** What only a registered device may ask. */
   #request(now: Instant, session: Session, m: sccp.Message): void {
-    const device = session.device === '' ? null : this.#options.devices.find(session.device);
+    const device = session.device === '' ? null : (session.row ?? this.#options.devices.find(session.device));
     if (device === null) return;
     switch (m.type) {
       case 'SoftKeyTemplateReq':
@@ -303,6 +303,7 @@ export class CallManager implements SessionOwner {
     }
     this.#supersede(now, session, m.deviceName);
     session.device = m.deviceName;
+    session.row = device;
     session.complete = false;
     this.#byDevice.set(m.deviceName, session);
     this.#registeredWatch.touch(session);
@@ -356,6 +357,7 @@ export class CallManager implements SessionOwner {
     this.#send(now, session, timeAndDate(Math.floor(clock), this.#options.zoneMinutes ?? 0));
     if (session.complete) return;
     session.complete = true;
+    session.row = null;
     this.counters.registered++;
     this.counters.registrations++;
     const { version } = session.stationery.dialect;
@@ -394,6 +396,7 @@ export class CallManager implements SessionOwner {
     if (session.complete) this.counters.registered--;
     if (this.#byDevice.get(session.device) === session) this.#byDevice.delete(session.device);
     session.device = '';
+    session.row = null;
     session.complete = false;
   }
 

@@ -3,6 +3,7 @@ import type { TcpGone, TcpSink, TcpSocket } from '../../firmware/net/sockets.ts'
 import * as sccp from '../../firmware/wire/sccp/message.ts';
 import { FrameStream } from '../../firmware/wire/sccp/stream.ts';
 import type { Instant } from '../../hal/timer.ts';
+import type { Device } from '../device-table.ts';
 import type { SilenceWatch, Watched } from './silence-watch.ts';
 import type { Stationery } from './stationery.ts';
 
@@ -30,6 +31,8 @@ export class Session implements TcpSink, Watched {
   stationery: Stationery;
   /** The device that registered here; empty until then and after it has left. */
   device = '';
+  /** Its row, while the dialogue goes on and needs it: 40,000 of them for good would be too many. */
+  row: Device | null = null;
   /** The dialogue is done: the phone has asked for the time. */
   complete = false;
   heardAt: Instant = 0;

@@ -29,17 +29,17 @@ const IPV4_ADDRESS_SCOPE = 3;
 /** Body that holds the version stamp of the configuration too. */
 const REGISTER_WITH_STAMP = 172;
 
-/** Codec and milliseconds a packet, as a 7961 lists them. */
-const AUDIO_CAPABILITIES: readonly (readonly [number, number])[] = [
-  [CODEC.wideBand256k, 40],
-  [CODEC.g711Ulaw, 40],
-  [CODEC.g711Alaw, 40],
-  [CODEC.g729AnnexB, 60],
-  [CODEC.g729AnnexAB, 60],
-  [CODEC.g729, 60],
-  [CODEC.g729AnnexA, 60],
-  [CODEC.rfc2833, 1],
-];
+/** `maxFramesPerPacket` is in milliseconds. As a 7961 lists them. */
+const AUDIO_CAPABILITIES = [
+  { codec: CODEC.wideBand256k, maxFramesPerPacket: 40 },
+  { codec: CODEC.g711Ulaw, maxFramesPerPacket: 40 },
+  { codec: CODEC.g711Alaw, maxFramesPerPacket: 40 },
+  { codec: CODEC.g729AnnexB, maxFramesPerPacket: 60 },
+  { codec: CODEC.g729AnnexAB, maxFramesPerPacket: 60 },
+  { codec: CODEC.g729, maxFramesPerPacket: 60 },
+  { codec: CODEC.g729AnnexA, maxFramesPerPacket: 60 },
+  { codec: CODEC.rfc2833, maxFramesPerPacket: 1 },
+] as const;
 
 /** Real media ports are even and in this range. */
 const FIRST_MEDIA_PORT = 16_384;
@@ -108,14 +108,9 @@ export function ipPortMessage(model: ModelRow, chance: number): Outgoing | null 
 
 /** The form of capabilities that the phone and the server's version allow: servers of version 0 (FreeSWITCH) know the old one only. */
 export function capabilitiesMessage(model: ModelRow, negotiated: number): Outgoing {
-  const caps = AUDIO_CAPABILITIES.map(([codec, maxFramesPerPacket]) => ({
-    codec,
-    maxFramesPerPacket,
-    params: new Uint8Array(8),
-  }));
   return model.sccp.version >= NEWER_PHONES && negotiated >= NEWER_PHONES
-    ? { type: 'UpdateCapabilities', audioCaps: caps }
-    : { type: 'CapabilitiesRes', caps };
+    ? { type: 'UpdateCapabilities', audioCaps: AUDIO_CAPABILITIES }
+    : { type: 'CapabilitiesRes', caps: AUDIO_CAPABILITIES };
 }
 
 export function unregisterReason(dialect: Dialect, reason: number): Outgoing {

@@ -31,7 +31,10 @@ export class SoftKeyTemplate {
 
   takeSets({ offset, sets }: MessageOf<'SoftKeySetRes'>): void {
     const places: number[] = [];
-    for (const { templateIndex } of sets) places.push(...templateIndex);
+    for (const { templateIndex } of sets) {
+      // An empty set comes as no octets at all.
+      for (let k = 0; k < SET_SIZE; k++) places.push(templateIndex[k] ?? 0);
+    }
     this.#sets = this.#sets.slice(0, offset * SET_SIZE).padEnd(Math.min(offset, MAX_SETS) * SET_SIZE, '\0');
     this.#sets += String.fromCharCode(...places);
   }

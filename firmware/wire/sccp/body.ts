@@ -124,16 +124,12 @@ function readLong(
     }
     case 'octets':
       if (left < part.size) return 0;
-      values[name] = bytes.slice(at, at + part.size);
+      // Keys, salts and parameters are mostly zeros, which the blank says too, without a copy.
+      if (!allZero(bytes, at, at + part.size)) values[name] = bytes.slice(at, at + part.size);
       return part.size;
-    case 'u16s': {
-      const numbers: number[] = [];
-      for (let k = 0; k < part.slots && 2 * k + 1 < left; k++) {
-        numbers.push(bytes[at + 2 * k]! | (bytes[at + 2 * k + 1]! << 8));
-      }
-      values[name] = numbers;
+    case 'u16s':
+      values[name] = readU16s(bytes, at, Math.min(part.slots, left >> 1));
       return part.size;
-    }
     case 'data':
     case 'rest': {
       const wanted = part.kind === 'rest' ? left : (values[part.countedBy] as number);
@@ -147,6 +143,20 @@ function readLong(
       return part.size;
     }
   }
+}
+
+function allZero(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (bytes[at] !== 0) return false;
+  return true;
+}
+
+/** Without the zeros at the end. */
+function readU16s(bytes: Uint8Array, at: number, slots: number): number[] {
+  const numbers: number[] = [];
+  let used = slots;
+  while (used > 0 && bytes[at + 2 * used - 2] === 0 && bytes[at + 2 * used - 1] === 0) used--;
+  for (let k = 0; k < used; k++) numbers.push(bytes[at + 2 * k]! | (bytes[at + 2 * k + 1]! << 8));
+  return numbers;
 }
 
 function readArray(
@@ -163,7 +173,7 @@ function readArray(
   const used = Math.min(count, places, last ? MAX_ELEMENTS : part.slots);
   const elements: Values[] = [];
   for (let k = 0; k < used; k++) {
-    const element: Values = {};
+    const element: Values = { ...part.blank };
     let from = at + k * elementSize;
     for (const [name, inner] of entries) from += readField(name, inner, bytes, from, end, element, false);
     elements.push(element);
@@ -212,18 +222,15 @@ export function writeBody(
   let at = offset;
   for (let k = 0; k < entries.length && at < end; k++) {
     const [name, part] = entries[k]!;
-    const value = values[name] ?? counted(layout, name, part, values);
+    const value = values[name] ?? counted(layout, name, values);
     at += writeField(part, value, into, at, end, utf8, k === entries.length - 1);
   }
 }
 
 /** What a count that the caller left out has to be: the length of the array or data that it counts. */
-function counted(layout: Layout, name: string, part: Field<unknown>, values: Values): unknown {
-  if (part.kind !== 'u32') return undefined;
-  for (const [other, { countedBy }] of layout.entries) {
-    if (countedBy === name) return (values[other] as ArrayLike<unknown> | undefined)?.length;
-  }
-  return undefined;
+function counted(layout: Layout, name: string, values: Values): number | undefined {
+  const of = layout.counted.get(name);
+  return of === undefined ? undefined : (values[of] as ArrayLike<unknown> | undefined)?.length;
 }
 
 /** Returns the octets taken. */

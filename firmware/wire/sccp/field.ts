@@ -37,6 +37,8 @@ export interface Field<Value> {
   readonly countedBy: string;
   /** The fields of one element of an `array`. */
   readonly parts: readonly (readonly [string, Field<unknown>])[];
+  /** An element of an `array` with every field absent. */
+  readonly blank: Readonly<Record<string, unknown>>;
   /** Never present. */
   readonly value?: Value;
 }
@@ -48,61 +50,8 @@ export type ValueOf<F extends Fields> = {
   readonly [K in keyof F as F[K] extends Field<never> ? never : K]: F[K] extends Field<infer V> ? V : never;
 };
 
-function field<Value>(kind: FieldKind, size: number, more: Partial<Field<Value>> = {}): Field<Value> {
-  return Object.freeze({ kind, size, slots: 0, countedBy: '', parts: [], ...more });
-}
-
-export const u8 = field<number>('u8', 1);
-export const u16 = field<number>('u16', 2);
-export const u32 = field<number>('u32', 4);
-export const i32 = field<number>('i32', 4);
-/** Four octets in network order. */
-export const ip4 = field<Ipv4>('ip4', 4);
-/** Type and 16 octets, from version 17 on. */
-export const address = field<StationAddress>('address', 20);
-
-/** Fixed text, padded with NUL; a server may leave garbage behind the NUL or fill the field without one. */
-export const text = (size: number): Field<string> => field('text', size);
-/** NUL-terminated text of at most `most` octets, its NUL counted. Its place depends on the strings before it. */
-export const string = (most: number): Field<string> => field('string', most);
-export const octets = (size: number): Field<Uint8Array> => field('octets', size);
-/** A vector of u16. */
-export const u16s = (slots: number): Field<readonly number[]> => field('u16s', 2 * slots, { slots });
-/** As many octets as the field `countedBy` says, at most `most`. */
-export const data = (countedBy: string, most: number): Field<Uint8Array> => field('data', most, { countedBy });
-/** Everything to the end of the body. */
-export const rest = (most: number): Field<Uint8Array> => field('rest', most);
-/** Octets that mean nothing. */
-export const pad = (size: number): Field<never> => field('pad', size);
-
 /** In place of the name of a count: all slots are used. */
 export const ALL = '';
-
-/**
- * `slots` places, of which the field `countedBy` says how many are used. Where the array ends the body, a peer may allot fewer or
- * more places than the table does.
- */
-export function array<F extends Fields>(slots: number, countedBy: string, element: F): Field<readonly ValueOf<F>[]> {
-  const parts = Object.freeze(Object.entries(element));
-  let size = 0;
-  for (const [, part] of parts) size += part.size;
-  return field('array', size * slots, { slots, countedBy, parts });
-}
-
-/** One way in which a message is laid out. */
-export interface Layout<F extends Fields = Fields> {
-  readonly fields: F;
-  /** Name and field in order, so that the codec need not walk the object. */
-  readonly entries: readonly (readonly [string, Field<unknown>])[];
-  /** [since version, body length] in rising order: how much of the table is written from which version on. Empty: all of it. */
-  readonly lengths: readonly (readonly [number, number])[];
-  /** The lowest version that writes this layout. */
-  readonly since: number;
-  /** The shortest body that is read by this layout. */
-  readonly shortest: number;
-  /** A value with every field absent: what a body of length 0 says. */
-  readonly blank: Readonly<Record<string, unknown>>;
-}
 
 const NO_OCTETS = new Uint8Array(0);
 const NO_ELEMENTS: readonly never[] = Object.freeze([]);
@@ -124,6 +73,70 @@ function blankOf(part: Field<unknown>): unknown {
   }
 }
 
+function blanks(entries: readonly (readonly [string, Field<unknown>])[]): Readonly<Record<string, unknown>> {
+  const blank: Record<string, unknown> = {};
+  for (const [name, part] of entries) if (part.kind !== 'pad') blank[name] = blankOf(part);
+  return Object.freeze(blank);
+}
+
+const NOTHING = Object.freeze({});
+
+function field<Value>(kind: FieldKind, size: number, more: Partial<Field<Value>> = {}): Field<Value> {
+  return Object.freeze({ kind, size, slots: 0, countedBy: ALL, parts: [], blank: NOTHING, ...more });
+}
+
+export const u8 = field<number>('u8', 1);
+export const u16 = field<number>('u16', 2);
+export const u32 = field<number>('u32', 4);
+export const i32 = field<number>('i32', 4);
+/** Four octets in network order. */
+export const ip4 = field<Ipv4>('ip4', 4);
+/** Type and 16 octets, from version 17 on. */
+export const address = field<StationAddress>('address', 20);
+
+/** Fixed text, padded with NUL; a server may leave garbage behind the NUL or fill the field without one. */
+export const text = (size: number): Field<string> => field('text', size);
+/** NUL-terminated text of at most `most` octets, its NUL counted. Its place depends on the strings before it. */
+export const string = (most: number): Field<string> => field('string', most);
+/** So many octets; empty when all are zero. */
+export const octets = (size: number): Field<Uint8Array> => field('octets', size);
+/** A vector of u16, without the zeros at its end. */
+export const u16s = (slots: number): Field<readonly number[]> => field('u16s', 2 * slots, { slots });
+/** As many octets as the field `countedBy` says, at most `most`. */
+export const data = (countedBy: string, most: number): Field<Uint8Array> => field('data', most, { countedBy });
+/** Everything to the end of the body. */
+export const rest = (most: number): Field<Uint8Array> => field('rest', most);
+/** Octets that mean nothing. */
+export const pad = (size: number): Field<never> => field('pad', size);
+
+/**
+ * `slots` places, of which the field `countedBy` says how many are used. Where the array ends the body, a peer may allot fewer or
+ * more places than the table does.
+ */
+export function array<F extends Fields>(slots: number, countedBy: string, element: F): Field<readonly ValueOf<F>[]> {
+  const parts = Object.freeze(Object.entries(element));
+  let size = 0;
+  for (const [, part] of parts) size += part.size;
+  return field('array', size * slots, { slots, countedBy, parts, blank: blanks(parts) });
+}
+
+/** One way in which a message is laid out. */
+export interface Layout<F extends Fields = Fields> {
+  readonly fields: F;
+  /** Name and field in order, so that the codec need not walk the object. */
+  readonly entries: readonly (readonly [string, Field<unknown>])[];
+  /** [since version, body length] in rising order: how much of the table is written from which version on. Empty: all of it. */
+  readonly lengths: readonly (readonly [number, number])[];
+  /** The lowest version that writes this layout. */
+  readonly since: number;
+  /** The shortest body that is read by this layout. */
+  readonly shortest: number;
+  /** By the name of a count, the name of what it counts. */
+  readonly counted: ReadonlyMap<string, string>;
+  /** A value with every field absent: what a body of length 0 says. */
+  readonly blank: Readonly<Record<string, unknown>>;
+}
+
 /**
  * @param lengths the body lengths by version where they differ from the whole table, in rising order
  * @param shortest the shortest body to be read so; by default the shortest that is written, or 0 for a message with one layout
@@ -134,15 +147,16 @@ export function layout<F extends Fields>(
   { since = lengths[0]?.[0] ?? 0, shortest = 0 }: { since?: number; shortest?: number } = {},
 ): Layout<F> {
   const entries = Object.entries(fields);
-  const blank: Record<string, unknown> = {};
-  for (const [name, part] of entries) if (part.kind !== 'pad') blank[name] = blankOf(part);
   return Object.freeze({
     fields,
     entries: Object.freeze(entries),
     lengths,
     since,
     shortest,
-    blank: Object.freeze(blank),
+    counted: new Map(
+      entries.filter(([, part]) => part.countedBy !== ALL).map(([name, part]) => [part.countedBy, name]),
+    ),
+    blank: blanks(entries),
   });
 }
 

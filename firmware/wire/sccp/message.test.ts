@@ -116,7 +116,6 @@ describe('frames of real phones and their servers', () => {
     const audioCaps = Array.from({ length: 8 }, (_, k) => ({
       codec: list[2 * k]!,
       maxFramesPerPacket: list[2 * k + 1]!,
-      params: new Uint8Array(8),
     }));
     const bytes = sccp.encode(
       { type: 'UpdateCapabilities', audioCaps },

@@ -62,8 +62,12 @@ export type Message = MessageOf<MessageName> | Unknown;
 
 /** A message to be written: fields left out are zero or empty, counts left out are those of what they count. */
 export type OutgoingOf<N extends MessageName> = N extends MessageName
-  ? { readonly type: N } & Envelope & Partial<FieldsOf<N>>
+  ? { readonly type: N } & Envelope & Sparse<FieldsOf<N>>
   : never;
+
+type Sparse<T> = {
+  readonly [K in keyof T]?: T[K] extends readonly (infer E extends object)[] ? readonly Sparse<E>[] : T[K];
+};
 
 export type Outgoing = OutgoingOf<MessageName> | (Pick<Unknown, 'type' | 'id' | 'body'> & Envelope);
 
@@ -172,28 +176,33 @@ export function lengthOf(m: Outgoing, dialect = NEWEST): number {
 
 /** Writes the frame and returns its length. */
 export function emit(m: Outgoing, into: Uint8Array, offset = 0, dialect = NEWEST): number {
-  const length = bodyLengthOf(m, dialect);
-  const start = offset + HEADER_LENGTH;
-  const end = start + length;
-  into.fill(0, offset, end);
-  writeU32(into, offset, length + 4);
-  writeU32(into, offset + 4, m.headerVersion ?? dialect.headerVersion);
-  if (m.type === 'Unknown') {
-    writeU32(into, offset + 8, m.id);
-    into.set(m.body.subarray(0, length), start);
-  } else {
-    const entry = BY_NAME.get(m.type)!;
-    writeU32(into, offset + 8, entry.id);
-    writeBody(layoutOf(entry, m, dialect), m as unknown as Values, into, start, end, dialect.utf8);
-  }
-  return HEADER_LENGTH + length;
+  const length = lengthOf(m, dialect);
+  into.fill(0, offset, offset + length);
+  fill(m, into, offset, length, dialect);
+  return length;
 }
 
 /** The frame in octets of its own. */
 export function encode(m: Outgoing, dialect = NEWEST): Uint8Array {
   const octets = new Uint8Array(lengthOf(m, dialect));
-  emit(m, octets, 0, dialect);
+  fill(m, octets, 0, octets.length, dialect);
   return octets;
+}
+
+/** Writes the frame over zeros. */
+function fill(m: Outgoing, into: Uint8Array, offset: number, length: number, dialect: Dialect): void {
+  const start = offset + HEADER_LENGTH;
+  const end = offset + length;
+  writeU32(into, offset, length - UNCOUNTED);
+  writeU32(into, offset + 4, m.headerVersion ?? dialect.headerVersion);
+  if (m.type === 'Unknown') {
+    writeU32(into, offset + 8, m.id);
+    into.set(m.body.subarray(0, end - start), start);
+    return;
+  }
+  const entry = BY_NAME.get(m.type)!;
+  writeU32(into, offset + 8, entry.id);
+  writeBody(layoutOf(entry, m, dialect), m as unknown as Values, into, start, end, dialect.utf8);
 }
 
 /** Characters of one field shown by `describe`. */
