@@ -7,7 +7,7 @@ import { STEP_TABLE, type StepRow } from './step-table.ts';
 const HEADING = '## Not every step occurs on every network';
 
 /** The table as it stands in docs/startup.md. */
-export function markdown(rows: readonly StepRow[]): string {
+function markdown(rows: readonly StepRow[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [
     line(['network or phone', ...STAGE_NAMES]),
