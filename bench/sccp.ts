@@ -7,9 +7,9 @@ import { MILLISECOND, SECOND } from '../hal/timer.ts';
 import { VirtualTimeline } from '../hal/virtual/timeline.ts';
 import { CallManager } from '../lab/call-manager/call-manager.ts';
 import { DeviceTable } from '../lab/device-table.ts';
-import { MemoryTcp } from '../test/support/memory-tcp.ts';
-import { SccpStation } from '../test/support/sccp-station.ts';
 import { type BenchResult, type BenchRow, formatBench } from './bench-result.ts';
+import { MemoryTcp } from './support/memory-tcp.ts';
+import { SccpStation } from './support/sccp-station.ts';
 
 const FIRST_MAC = 0x0200_5e00_0000;
 const PHONES = 20_000;

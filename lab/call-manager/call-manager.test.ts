@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { MemoryTcp } from '../../bench/support/memory-tcp.ts';
+import { SccpStation, type StationOptions } from '../../bench/support/sccp-station.ts';
 import { MILLISECOND, SECOND } from '../../hal/timer.ts';
 import { tunableValues } from '../../hal/tunables.ts';
 import { VirtualTimeline } from '../../hal/virtual/timeline.ts';
-import { MemoryTcp } from '../../test/support/memory-tcp.ts';
-import { SccpStation, type StationOptions } from '../../test/support/sccp-station.ts';
 import { DeviceTable } from '../device-table.ts';
 import { CallManager, type CallManagerEvent, type CallManagerOptions } from './call-manager.ts';
 
