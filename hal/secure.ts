@@ -26,6 +26,25 @@ export type Operation = number;
 
 export type KeySlot = 'mic' | 'lsc';
 
+/** Digests of RSA signatures. */
+export type DigestAlgorithm = Exclude<HashAlgorithm, 'md5'>;
+
+/** What an X.509 certificate says. Nothing about it has been verified. */
+export interface CertificateFields {
+  /** Relative distinguished names from the last to the first, joined by `;`: `CN=host;OU=TAC;O=Lab;C=PL`. */
+  readonly subject: string;
+  readonly issuer: string;
+  /** Lower-case hexadecimal without leading zero octets. */
+  readonly serial: string;
+  /** SubjectPublicKeyInfo, DER. */
+  readonly publicKey: Uint8Array;
+  /** For example `RSA-2048` or `EC-secp384r1`. */
+  readonly key: string;
+  /** Unix seconds. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
 /** What `onCompletion` hands over. `octets` is the operation's own result: the public key (SPKI DER) or the signature. */
 export type CompletionResult =
   | { readonly ok: true; readonly octets: Uint8Array }
@@ -36,6 +55,24 @@ export interface SecureElement {
   hash(algorithm: HashAlgorithm, octets: Uint8Array): Uint8Array;
   /** True when `signature` is `publicKey`'s over `message`. A key or a signature that cannot be parsed gives false. */
   verify(algorithm: SignatureAlgorithm, publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  /**
+   * True when `signature` is an RSASSA-PKCS1-v1_5 one (RFC 8017 section 8.2) over `parts`, one after the other. What cannot be parsed gives false.
+   * @param publicKey PKCS #1 RSAPublicKey or SubjectPublicKeyInfo, DER.
+   */
+  verifyRsa(
+    digest: DigestAlgorithm,
+    publicKey: Uint8Array,
+    parts: readonly Uint8Array[],
+    signature: Uint8Array,
+  ): boolean;
+  /** Null for what is no certificate. */
+  certificate(der: Uint8Array): CertificateFields | null;
+  /** The certificate, DER, that goes with the key in `slot`; null when there is none. */
+  ownCertificate(slot: KeySlot): Uint8Array | null;
+  /** RSAES-PKCS1-v1_5 decryption (RFC 8017 section 7.2) with the key in `slot`; null when it has no RSA key or the padding is wrong. */
+  unwrapKey(slot: KeySlot, wrapped: Uint8Array): Uint8Array | null;
+  /** Takes no padding off. Null when key, vector or text have the wrong length. */
+  decryptAes128Cbc(key: Uint8Array, initializationVector: Uint8Array, cipherText: Uint8Array): Uint8Array | null;
   /** Started: makes a key pair in `slot`; completes with the public key. */
   generateKey(slot: KeySlot, kind: 'ec-p256' | 'rsa-2048'): Operation;
   /** Started: signs SHA-256 of `message` with the key in `slot`; completes with the signature. */

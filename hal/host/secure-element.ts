@@ -9,7 +9,9 @@ import {
 } from 'node:crypto';
 import type {
   BootKey,
+  CertificateFields,
   CompletionResult,
+  DigestAlgorithm,
   HashAlgorithm,
   KeySlot,
   Operation,
@@ -17,6 +19,7 @@ import type {
   SignatureAlgorithm,
 } from '../secure.ts';
 import type { Timeline } from '../timeline.ts';
+import { decryptAes128Cbc, readCertificate, unwrapRsa, verifyRsa } from './public-key.ts';
 
 export interface HostSecureElementOptions {
   readonly timeline: Timeline;
@@ -43,6 +46,7 @@ export class HostSecureElement implements SecureElement {
   readonly #timeline: Timeline;
   readonly #complete: (operation: Operation, result: CompletionResult) => void;
   readonly #keys = new Map<KeySlot, KeyObject>();
+  readonly #certificates = new Map<KeySlot, Uint8Array>();
   #started: Started[] = [];
   #lastOperation = 0;
 
@@ -60,6 +64,32 @@ export class HostSecureElement implements SecureElement {
     return verifyRemembered(algorithm, publicKey, message, signature);
   }
 
+  verifyRsa(
+    digest: DigestAlgorithm,
+    publicKey: Uint8Array,
+    parts: readonly Uint8Array[],
+    signature: Uint8Array,
+  ): boolean {
+    return verifyRsa(digest, publicKey, parts, signature);
+  }
+
+  certificate(der: Uint8Array): CertificateFields | null {
+    return readCertificate(der);
+  }
+
+  ownCertificate(slot: KeySlot): Uint8Array | null {
+    return this.#certificates.get(slot)?.slice() ?? null;
+  }
+
+  unwrapKey(slot: KeySlot, wrapped: Uint8Array): Uint8Array | null {
+    const key = this.#keys.get(slot);
+    return key === undefined ? null : unwrapRsa(key, wrapped);
+  }
+
+  decryptAes128Cbc(key: Uint8Array, initializationVector: Uint8Array, cipherText: Uint8Array): Uint8Array | null {
+    return decryptAes128Cbc(key, initializationVector, cipherText);
+  }
+
   generateKey(slot: KeySlot, kind: 'ec-p256' | 'rsa-2048'): Operation {
     return this.#start((finish) => {
       const startedWith = this.#started;
@@ -69,7 +99,10 @@ export class HostSecureElement implements SecureElement {
           return;
         }
         // Not when the board was reset meanwhile.
-        if (startedWith === this.#started) this.#keys.set(slot, privateKey);
+        if (startedWith === this.#started) {
+          this.#keys.set(slot, privateKey);
+          this.#certificates.delete(slot);
+        }
         finish({ ok: true, octets: new Uint8Array(publicKey.export({ type: 'spki', format: 'der' })) });
       };
       if (kind === 'ec-p256') generateKeyPair('ec', { namedCurve: 'P-256' }, done);
@@ -92,9 +125,11 @@ export class HostSecureElement implements SecureElement {
     });
   }
 
-  /** Puts a key there from outside, as the factory does with the manufacturer's. `privateKey` is PKCS #8, DER. */
-  installKey(slot: KeySlot, privateKey: Uint8Array): void {
+  /** Puts a key there from outside, as the factory does with the manufacturer's. `privateKey` is PKCS #8, `certificate` X.509, both DER. */
+  installKey(slot: KeySlot, privateKey: Uint8Array, certificate?: Uint8Array): void {
     this.#keys.set(slot, createPrivateKey({ key: Buffer.from(privateKey), format: 'der', type: 'pkcs8' }));
+    if (certificate === undefined) this.#certificates.delete(slot);
+    else this.#certificates.set(slot, new Uint8Array(certificate));
   }
 
   /** As at power-on and reset: what was started is never completed, numbers begin at 1 again, keys stay. */
