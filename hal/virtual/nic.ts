@@ -77,6 +77,7 @@ export class WireNic implements Nic {
       addresses: [...filter.addresses],
       broadcastPorts: [...filter.broadcastPorts],
     };
+    this.#options.wire.filter?.(this.#filter);
   }
 
   counters(): NicCounters {
@@ -137,6 +138,7 @@ export class WireNic implements Nic {
   /** As after a reset of the board: closed filter, empty ring. The link stays, and counts as told: the software that starts reads it. */
   reset(): void {
     this.#filter = CLOSED_FILTER;
+    this.#options.wire.filter?.(CLOSED_FILTER);
     this.#ring.clear();
     // What the watchdog stopped in the middle does not come back.
     this.#draining = false;
