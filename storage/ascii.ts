@@ -1,7 +1,5 @@
 /** Text in flash is printable ASCII: load names, keys, addresses. What else turns up is shown as `?`. */
 
-const CHUNK = 1024; // String.fromCharCode takes its octets as arguments, of which an engine allows only so many
-
 export function isPrintable(octets: Uint8Array): boolean {
   for (const octet of octets) if (octet < 0x20 || octet > 0x7e) return false;
   return true;
@@ -9,10 +7,9 @@ export function isPrintable(octets: Uint8Array): boolean {
 
 /** Octets as text, one character each. */
 export function textOf(octets: Uint8Array): string {
+  // Neither spread nor `apply`: given a typed array both go through slow paths.
   let text = '';
-  for (let at = 0; at < octets.length; at += CHUNK) {
-    text += String.fromCharCode(...octets.subarray(at, at + CHUNK));
-  }
+  for (let index = 0; index < octets.length; index++) text += String.fromCharCode(octets[index]!);
   return text;
 }
 

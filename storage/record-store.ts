@@ -284,11 +284,8 @@ function recordSize(keyLength: number, valueLength: number): number {
 
 /** The checks are bound to the generation: what an older one left behind is no record of this one. */
 function headCheck(head: Uint8Array, key: Uint8Array, generation: number): number {
-  const checked = new Uint8Array(RECORD.headCheck + 4 + key.length);
-  checked.set(head.subarray(0, RECORD.headCheck), 0);
-  checked.set(head.subarray(RECORD.valueCheck, RECORD_HEAD), RECORD.headCheck);
-  checked.set(key, RECORD.headCheck + 4);
-  return crc32(checked, generation);
+  const sizes = crc32(head, generation, 0, RECORD.headCheck);
+  return crc32(key, crc32(head, sizes, RECORD.valueCheck, RECORD_HEAD));
 }
 
 function encodeRecord(key: string, value: Uint8Array | null, generation: number): Uint8Array {
