@@ -1,9 +1,12 @@
 import { pathToFileURL } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { SccpOut } from '../firmware/protocols/sccp.ts';
+import { modelNamed } from '../device/models.ts';
+import { SccpClient, type SccpOut } from '../firmware/protocols/sccp.ts';
 import * as sccp from '../firmware/wire/sccp/message.ts';
 import { MILLISECOND, SECOND } from '../hal/timer.ts';
+import { tunableValues } from '../hal/tunables.ts';
+import { SeededRng } from '../hal/virtual/rng.ts';
 import { VirtualTimeline } from '../hal/virtual/timeline.ts';
 import { CallManager } from '../lab/call-manager/call-manager.ts';
 import { DeviceTable } from '../lab/device-table.ts';
@@ -105,6 +108,32 @@ function phoneAlone(): BenchRow {
   return { metric: 'registration dialogue, phone alone', value, unit: 'us' };
 }
 
+/** Heap of a client that is registered and idle. */
+function clientHeap(): BenchRow {
+  const segments = recordedAnswers();
+  const count = 5_000;
+  const model = modelNamed('7975')!;
+  const tunables = tunableValues();
+  const rng = new SeededRng(1);
+  const clients: SccpClient[] = [];
+  const before = heap();
+  for (let k = 0; k < count; k++) {
+    const client = new SccpClient({ model, deviceName: '', mac: FIRST_MAC, load: '', tunables, rng });
+    clients.push(client);
+    const drain = () => client.dispatch(0, () => {});
+    client.process(0, { kind: 'connected', ownAddress: 0x0a00_0005 });
+    client.process(0, { kind: 'register', alarm: { reason: 'initialized' }, versionStamp: '' });
+    drain();
+    for (const octets of segments) {
+      client.process(0, { kind: 'data', octets });
+      drain();
+    }
+  }
+  const value = (heap() - before) / count;
+  if (clients.some(({ state }) => state !== 'registered')) throw new Error('not registered');
+  return { metric: 'heap a registered client machine', value, unit: 'octets', aim: '<= 2,048' };
+}
+
 /** Microseconds of CPU a call. */
 function timed(calls: number, action: () => void): number {
   for (let k = 0; k < calls / 10; k++) action();
@@ -134,7 +163,7 @@ function codec(): BenchRow[] {
 
 export async function run(): Promise<BenchResult> {
   registerAll(2_000);
-  return { name: 'sccp', rows: [...registerAll(PHONES), phoneAlone(), ...codec()] };
+  return { name: 'sccp', rows: [...registerAll(PHONES), phoneAlone(), clientHeap(), ...codec()] };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) console.log(formatBench(await run()));
