@@ -11,7 +11,7 @@ export interface ElementRule {
   readonly attribute?: (draft: Draft, name: string, value: string) => void;
   /** Takes the text, trimmed, when it is not empty: an empty element is an unset one. Returns false when the text is of no use. */
   readonly text?: (draft: Draft, value: string) => boolean | undefined;
-  /** Takes every plain element inside by name, at whatever depth. */
+  /** Takes by name the text of every element inside that has no rule of its own, at whatever depth. */
   readonly plain?: (draft: Draft, name: string, value: string) => void;
 }
 

@@ -48,8 +48,8 @@ interface Open {
   readonly rule: ElementRule | null;
   /** Where children are looked up; that of the parent for an element that only holds text, null inside an unknown one. */
   readonly scope: ElementRule | null;
-  /** Takes plain elements at any depth below. */
-  readonly plain: ElementRule['plain'] | null;
+  /** Takes the elements below that have no rule of their own. */
+  readonly plain: ElementRule['plain'];
 }
 
 class ConfigurationReader {
@@ -102,7 +102,7 @@ class ConfigurationReader {
     const rule = parent.scope === null ? null : ruleWithin(this.#draft, parent.scope, name);
     const holdsText = rule?.text !== undefined;
     const scope = holdsText ? parent.scope : rule;
-    this.#open.push({ name, rule, scope, plain: rule?.plain ?? (rule?.children ? null : parent.plain) });
+    this.#open.push({ name, rule, scope, plain: rule?.plain ?? (rule === null ? parent.plain : undefined) });
     this.#text = '';
     if (rule?.open?.(this.#draft) === false) this.#stop(`more <${name}> elements than a phone has room for`);
   }
@@ -113,7 +113,7 @@ class ConfigurationReader {
       return;
     }
     this.#draft = emptyDraft(name);
-    this.#open.push({ name, rule: ROOT_RULE, scope: ROOT_RULE, plain: null });
+    this.#open.push({ name, rule: ROOT_RULE, scope: ROOT_RULE, plain: undefined });
   }
 
   #attribute(name: string, value: string): void {
@@ -139,7 +139,7 @@ class ConfigurationReader {
     const copy = compact(value);
     if (rule?.text?.(this.#draft, copy) === false)
       this.#remark(`<${name}> cannot be ${JSON.stringify(copy.slice(0, 40))}`);
-    if (plain !== null && plain !== undefined && rule?.plain === undefined) plain(this.#draft, compact(name), copy);
+    if (rule === null) plain?.(this.#draft, compact(name), copy);
   }
 
   #remark(text: string): void {

@@ -168,7 +168,7 @@ export interface PhoneConfiguration {
     readonly provisioning: number;
     readonly services: readonly PhoneService[];
   };
-  /** Null when the file has none. Plain elements at whatever depth by name; lines apart. */
+  /** Null when the file has none. `settings` holds all that has no field of its own, by name, at whatever depth. */
   readonly sipProfile: { readonly settings: ReadonlyMap<string, string>; readonly lines: readonly SipLine[] } | null;
   /** What was odd and went unused, with its line: for the engineer, the phone itself says nothing. */
   readonly remarks: readonly string[];
