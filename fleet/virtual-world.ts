@@ -34,6 +34,8 @@ export interface VirtualWorldOptions {
   readonly images?: ImageReader;
   /** Calendar time of the world's beginning, milliseconds since 1970. */
   readonly epoch: number;
+  /** Every phone gets a payload context of its own; otherwise all phones of a load share one. */
+  readonly contextPerPhone?: boolean;
   /** Put between a phone and its cable: a tap, an impairment. */
   readonly wire?: (wire: WireEnd, phone: PhonePlan, timeline: VirtualTimeline) => WireEnd;
 }
@@ -101,7 +103,7 @@ export class VirtualWorld {
       wallClock: new VirtualWallClock(this.timeline, epoch),
       secure: (complete) => new HostSecureElement({ timeline: this.timeline, bootKeys: this.#bootKeys, complete }),
       timeline: this.timeline,
-      cpu: this.cpu,
+      cpu: this.#options.contextPerPhone === true ? new Cpu() : this.cpu,
       tunables,
       realistic,
       sinks,

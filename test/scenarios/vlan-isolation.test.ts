@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { isMalformed } from '../../firmware/malformed.ts';
+import * as ethernet from '../../firmware/wire/ethernet.ts';
+import { tap } from '../../hal/virtual/tap.ts';
+import { TestWorld, type TestWorldOptions } from '../support/test-world.ts';
+
+interface Sent {
+  /** Seconds. */
+  readonly at: number;
+  /** Null: no tag. */
+  readonly vlan: number | null;
+  readonly discovery: boolean;
+}
+
+/** A world whose phone's frames are written down. */
+function tapped(options: TestWorldOptions = {}): { world: TestWorld; sent: Sent[] } {
+  const sent: Sent[] = [];
+  const world = new TestWorld({
+    ...options,
+    wire: (wire, _phone, timeline) =>
+      tap(wire, timeline, ({ at, direction, bytes }) => {
+        if (direction !== 'out') return;
+        const frame = ethernet.parse(bytes);
+        if (isMalformed(frame)) throw new Error('the phone sent a malformed frame');
+        const type = frame.lengthOrType;
+        const discovery = type < 0x600 || type === ethernet.ETHERTYPE.lldp || type === ethernet.ETHERTYPE.eapol;
+        sent.push({ at: at / 1e6, vlan: frame.tci === null ? null : ethernet.vlanIdOf(frame.tci), discovery });
+      }),
+  });
+  return { world, sent };
+}
+
+function decisions(world: TestWorld): { at: number; vlan: number | null }[] {
+  return world.events
+    .filter(({ type }) => type === 'vlan.learned')
+    .map(({ at, fields }) => ({ at, vlan: fields.vlan as number | null }));
+}
+
+describe('ARP, IP and DHCP keep to the decided VLAN', () => {
+  it.each([
+    ['a voice VLAN', {}],
+    ['none', { lab: { voiceVlan: 'none' as const } }],
+    ['LLDP-MED only', { lab: { ports: { cdp: false } } }],
+    [
+      'silence',
+      {
+        powerSource: 'external' as const,
+        lab: { voiceVlan: 'none' as const, ports: { vendor: 'plain' as const, cdp: false, lldp: false, poe: false } },
+      },
+    ],
+  ])('nothing leaves before the decision: %s', (_name, options) => {
+    const { world, sent } = tapped(options);
+    world.powerOn(0);
+    world.runUntil('registration.accepted', 120);
+    const [decision] = decisions(world);
+    const others = sent.filter(({ discovery }) => !discovery);
+    expect(others.length).toBeGreaterThan(10);
+    for (const frame of others) {
+      expect(frame.at).toBeGreaterThanOrEqual(decision!.at);
+      expect(frame.vlan).toBe(decision!.vlan);
+    }
+  });
+
+  it('nothing leaves on a VLAN that was left', () => {
+    const { world, sent } = tapped({ lab: { vlans: [200] } });
+    world.powerOn(0);
+    world.runUntil('registration.accepted');
+    world.lab.setVoiceVlan(200);
+    world.runUntil('registration.accepted', 120);
+    world.run(300);
+    const [, second] = decisions(world);
+    expect(second!.vlan).toBe(200);
+    const late = sent.filter(({ at, discovery }) => at > second!.at && !discovery);
+    expect(late.length).toBeGreaterThan(10);
+    expect(new Set(late.map(({ vlan }) => vlan))).toEqual(new Set([200]));
+  });
+});
