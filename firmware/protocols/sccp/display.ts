@@ -6,7 +6,7 @@ import type { Message } from '../../wire/sccp/message.ts';
 import type { SoftKey, SoftKeyTemplate } from './soft-keys.ts';
 
 /** A lamp that is not off. */
-export interface Lamp {
+interface Lamp {
   readonly stimulus: number;
   readonly instance: number;
   readonly mode: number;

@@ -112,7 +112,3 @@ export function capabilitiesMessage(model: ModelRow, negotiated: number): Outgoi
     ? { type: 'UpdateCapabilities', audioCaps: AUDIO_CAPABILITIES }
     : { type: 'CapabilitiesRes', caps: AUDIO_CAPABILITIES };
 }
-
-export function unregisterReason(dialect: Dialect, reason: number): Outgoing {
-  return dialect.version >= NEWER_PHONES ? { type: 'UnregisterReq', reason } : { type: 'UnregisterReq' };
-}

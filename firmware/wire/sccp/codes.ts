@@ -53,38 +53,6 @@ export const CODEC = {
   rfc2833: 257,
 } as const;
 
-export const CALL_STATE = {
-  idle: 0,
-  offHook: 1,
-  onHook: 2,
-  ringOut: 3,
-  ringIn: 4,
-  connected: 5,
-  busy: 6,
-  congestion: 7,
-  hold: 8,
-  callWaiting: 9,
-  callTransfer: 10,
-  callPark: 11,
-  proceed: 12,
-  callRemoteMultiline: 13,
-  invalidNumber: 14,
-} as const;
-
-export const SOFT_KEY_SET = {
-  onHook: 0,
-  connected: 1,
-  onHold: 2,
-  ringIn: 3,
-  offHook: 4,
-  connectedTransferable: 5,
-  digitsFollowing: 6,
-  connectedConference: 7,
-  ringOut: 8,
-  offHookWithFeatures: 9,
-  inUseHint: 10,
-} as const;
-
 export const ALARM_SEVERITY = {
   critical: 0,
   warning: 1,

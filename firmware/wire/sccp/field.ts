@@ -10,7 +10,7 @@ import type { Ipv4 } from '../../../hal/nic.ts';
  */
 export type StationAddress = Ipv4 | { readonly ipType: number; readonly octets: Uint8Array };
 
-export type FieldKind =
+type FieldKind =
   | 'u8'
   | 'u16'
   | 'u32'

@@ -20,13 +20,13 @@ import type { Definition, Layout, ValueOf } from './field.ts';
 import { MEDIA } from './media.ts';
 import { REGISTRATION } from './registration.ts';
 
-export const HEADER_LENGTH = 12;
+const HEADER_LENGTH = 12;
 /** Octets of the frame that `length` does not count. */
-export const UNCOUNTED = 8;
+const UNCOUNTED = 8;
 /** Largest `length` believed. The largest known body is LocationInfo with 2,404 octets; beyond this the stream is out of step. */
-export const MAX_LENGTH = 16_384;
+const MAX_LENGTH = 16_384;
 /** The highest protocol version known. */
-export const NEWEST_VERSION = 22;
+const NEWEST_VERSION = 22;
 
 export const SHORT = new Malformed('sccp', 'frame shorter than its header');
 export const BAD_LENGTH = new Malformed('sccp', 'length field below 4 or above 16384');
@@ -52,7 +52,7 @@ export type MessageOf<N extends MessageName> = N extends MessageName
   ? { readonly type: N } & Required<Envelope> & FieldsOf<N>
   : never;
 
-export interface Unknown extends Required<Envelope> {
+interface Unknown extends Required<Envelope> {
   readonly type: 'Unknown';
   readonly id: number;
   readonly body: Uint8Array;
@@ -61,7 +61,7 @@ export interface Unknown extends Required<Envelope> {
 export type Message = MessageOf<MessageName> | Unknown;
 
 /** A message to be written: fields left out are zero or empty, counts left out are those of what they count. */
-export type OutgoingOf<N extends MessageName> = N extends MessageName
+type OutgoingOf<N extends MessageName> = N extends MessageName
   ? { readonly type: N } & Envelope & Sparse<FieldsOf<N>>
   : never;
 
@@ -81,7 +81,7 @@ export interface Dialect {
 }
 
 /** What `parse` and `emit` take when not told otherwise. */
-export const NEWEST: Dialect = Object.freeze({ version: NEWEST_VERSION, headerVersion: 0, utf8: true });
+const NEWEST: Dialect = Object.freeze({ version: NEWEST_VERSION, headerVersion: 0, utf8: true });
 
 type Values = Record<string, unknown>;
 
@@ -99,11 +99,6 @@ const BY_NAME: ReadonlyMap<string, Entry> = new Map(
   }),
 );
 const BY_ID: ReadonlyMap<number, Entry> = new Map([...BY_NAME.values()].map((entry) => [entry.id, entry]));
-
-/** The identifier of a message by its name. */
-export function idOf(name: MessageName): number {
-  return DEFINITIONS[name].id;
-}
 
 /**
  * Octets of the frame that begins at `offset`, 0 while the `available` ones do not tell, or `BAD_LENGTH`.
