@@ -107,12 +107,17 @@ function trustRecord(elements: readonly tlv.Element[]): TrustRecord | Malformed 
   };
 }
 
-/** Records that may do what `role` may: CCM+TFTP does both. Records without certificate and hash vouch for nobody and are left out. */
+/** Records that may do what `role` may: CCM+TFTP does both. Those of which nothing is left but an address vouch for nobody and are left out. */
 export function recordsFor(list: TrustList, role: RoleName): readonly TrustRecord[] {
   return list.records.filter((record) => {
     const does = record.role === role || (record.role === 'CCM+TFTP' && (role === 'CCM' || role === 'TFTP'));
-    return does && (record.certificate !== null || record.certificateHash !== null);
+    return does && namesACertificate(record);
   });
+}
+
+/** False for the records of a cluster put back to non-secure or prepared for a rollback: they keep the address and nothing else. */
+function namesACertificate({ certificate, certificateHash, publicKey }: TrustRecord): boolean {
+  return [certificate, certificateHash, publicKey].some((value) => value !== null && value.length > 0);
 }
 
 /** One line for people. */

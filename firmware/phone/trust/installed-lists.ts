@@ -1,0 +1,64 @@
+/** The trust lists that a phone has. Both are one for every look-up; only the CTL says whether the cluster is secure. */
+import { sameCertificate } from './certificate-name.ts';
+import type { CertificateName } from './signed-file.ts';
+import { ROLES, type RoleName, recordsFor, type TrustList, type TrustRecord } from './trust-list.ts';
+
+export interface InstalledLists {
+  readonly ctl: TrustList | null;
+  readonly itl: TrustList | null;
+}
+
+export const NO_LISTS: InstalledLists = Object.freeze({ ctl: null, itl: null });
+
+export function hasLists({ ctl, itl }: InstalledLists): boolean {
+  return ctl !== null || itl !== null;
+}
+
+/** Records of both lists that may do what `role` may. */
+export function installedFor({ ctl, itl }: InstalledLists, role: RoleName): readonly TrustRecord[] {
+  return [ctl, itl].flatMap((list) => (list === null ? [] : recordsFor(list, role)));
+}
+
+/** How a certificate stands in some lists. */
+export type Standing =
+  | { readonly kind: 'known'; readonly records: readonly TrustRecord[] }
+  /** It is there, for other purposes only. */
+  | { readonly kind: 'other-role'; readonly roles: readonly string[] }
+  | { readonly kind: 'unknown' };
+
+/** Looks for records with issuer and serial number of `name` in the role that is needed. */
+export function standingOf(name: CertificateName, role: RoleName, lists: InstalledLists): Standing {
+  const known = installedFor(lists, role).filter((record) => isOf(record, name));
+  if (known.length > 0) return { kind: 'known', records: known };
+  const others = [lists.ctl, lists.itl].flatMap((list) => list?.records.filter((record) => isOf(record, name)) ?? []);
+  if (others.length === 0) return { kind: 'unknown' };
+  return { kind: 'other-role', roles: others.map((record) => record.role ?? `role ${record.roleCode}`) };
+}
+
+function isOf(record: TrustRecord, name: CertificateName): boolean {
+  return record.name !== null && sameCertificate(record.name, name);
+}
+
+/**
+ * The list of a cluster that is prepared for a rollback to a release without trust lists: signed as any other, with TFTP and TVS records
+ * that hold no certificate. With it installed the phone takes any ITL, and files without signature.
+ */
+export function isRollbackList(list: TrustList): boolean {
+  return recordsFor(list, 'TFTP').length === 0 && recordsFor(list, 'TVS').length === 0;
+}
+
+/** Whether there is anybody whose signature under a configuration would count; if not, the phone asks for files without one. */
+export function expectsSignedFiles(lists: InstalledLists): boolean {
+  return installedFor(lists, 'TFTP').length > 0 || installedFor(lists, 'TVS').length > 0;
+}
+
+/** What the CTL says about the cluster: secure when it holds the certificate of a call manager. */
+export function isClusterSecure({ ctl }: InstalledLists): boolean {
+  return ctl !== null && recordsFor(ctl, 'CCM').length > 0;
+}
+
+/** Codes that do what `role` does. */
+export function codesFor(role: RoleName): readonly number[] {
+  const both = role === 'CCM' || role === 'TFTP';
+  return both ? [ROLES[role], ROLES['CCM+TFTP']] : [ROLES[role]];
+}
