@@ -3,7 +3,7 @@ import type { Hal } from '../hal/hal.ts';
 import type { Key } from '../hal/panel.ts';
 import type { PowerEvent } from '../hal/power.ts';
 import type { CompletionResult, Operation } from '../hal/secure.ts';
-import { earlier, type Instant } from '../hal/timer.ts';
+import { type Duration, earlier, type Instant, MILLISECOND, NEVER } from '../hal/timer.ts';
 import { FLASH_MAP } from '../storage/flash-map.ts';
 import { RecordStore } from '../storage/record-store.ts';
 import { Settings } from '../storage/settings.ts';
@@ -19,6 +19,9 @@ import { Sequencer } from './startup/sequencer.ts';
 /** Rounds of draining within one entry point. Each round answers outputs of the one before, and no dialogue is that deep: more is a machine that never rests. */
 const MAX_ROUNDS = 1000;
 
+/** Time for the last frames to leave. */
+const LAST_WORDS: Duration = 500 * MILLISECOND;
+
 /**
  * The loop: an entry point comes in, is given to the stack or a stage, everything that is due is drained, one alarm is armed.
  */
@@ -30,6 +33,8 @@ export class Kernel implements EntryPoints {
   readonly #sequencer: Sequencer;
   /** The operator takes the phone off the network; said once. */
   #leaving = false;
+  /** When the supply may go: RELEASE may wait for ARP until then. */
+  #offAt: Instant = NEVER;
 
   constructor(hal: Hal, boot: BootRecord) {
     this.#hal = hal;
@@ -111,12 +116,16 @@ export class Kernel implements EntryPoints {
     this.#stages.callManager.leave(now, (at) => {
       this.#stages.address.release(at);
       this.#stages.voiceVlan.goodBye(at);
-      this.#hal.power.off();
+      this.#offAt = at + LAST_WORDS;
     });
     this.#settle(now);
   }
 
   #settle(now: Instant): void {
+    if (now >= this.#offAt) {
+      this.#hal.power.off();
+      return;
+    }
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const { names, files } = this.#phone;
       if (this.#stack.pollAt() <= now) this.#stack.dispatch(now);
@@ -125,7 +134,7 @@ export class Kernel implements EntryPoints {
       this.#sequencer.dispatch(now);
       const at = this.#pollAt();
       if (at > now) {
-        this.#hal.timer.arm(at);
+        this.#hal.timer.arm(earlier(at, this.#offAt));
         return;
       }
     }

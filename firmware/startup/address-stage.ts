@@ -61,10 +61,15 @@ export class AddressStage implements Stage {
     this.#client?.process(now, { kind: 'probed', conflict: true });
   }
 
-  /** Gives the address back: the phone leaves the network. */
+  /**
+   * Gives the address back: the phone leaves the network. The address stays on the interface, since RELEASE is unicast and ARP may have to find
+   * the server first.
+   */
   release(now: Instant): void {
     this.#client?.process(now, { kind: 'release' });
-    this.#client?.dispatch(now, (out) => this.#obey(now, out));
+    this.#client?.dispatch(now, (out) => {
+      if (out.kind === 'send') this.#send(now, out);
+    });
   }
 
   #startDhcp(now: Instant): void {

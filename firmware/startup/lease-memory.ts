@@ -1,12 +1,11 @@
 import type { Instant } from '../../hal/timer.ts';
 import { octetsOf, textOf } from '../../storage/ascii.ts';
 import type { RecordStore } from '../../storage/record-store.ts';
-import { STATE } from '../../storage/settings.ts';
 import type { Lease, StoredLease } from '../protocols/dhcp-lease.ts';
 import { INFINITE } from '../wire/dhcp.ts';
 
 /** Where the firmware keeps the lease it had: in the settings region, as text. */
-const KEY = `${STATE}lease`;
+const KEY = 'state/lease';
 
 /** The lease without what means nothing after a reset, and the calendar time at which it ends (milliseconds; null: never). */
 interface LeaseRecord extends Omit<Lease, 'boundAt'> {
