@@ -1,4 +1,4 @@
-import type { LinkState } from '../nic.ts';
+import type { LinkState, ReceiveFilter } from '../nic.ts';
 import type { Rng } from '../rng.ts';
 import type { Timeline } from '../timeline.ts';
 import type { Duration, Instant } from '../timer.ts';
@@ -88,6 +88,10 @@ class ImpairedWireEnd implements ImpairedWire {
 
   phy(on: boolean): void {
     this.#wire.phy?.(on);
+  }
+
+  filter(filter: ReceiveFilter): void {
+    this.#wire.filter?.(filter);
   }
 
   transmit(bytes: Uint8Array, length: number): void {

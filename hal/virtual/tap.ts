@@ -1,4 +1,4 @@
-import type { LinkState } from '../nic.ts';
+import type { LinkState, ReceiveFilter } from '../nic.ts';
 import type { Timeline } from '../timeline.ts';
 import type { Instant } from '../timer.ts';
 import type { WireEnd, WireReceiver } from '../wire-end.ts';
@@ -35,6 +35,10 @@ class TappedWire implements WireEnd {
 
   phy(on: boolean): void {
     this.#wire.phy?.(on);
+  }
+
+  filter(filter: ReceiveFilter): void {
+    this.#wire.filter?.(filter);
   }
 
   transmit(bytes: Uint8Array, length: number): void {
