@@ -22,8 +22,8 @@ export interface BootOptions {
   readonly maxFaults?: number;
 }
 
-export const DEFAULT_TRIAL_BOOTS = 1;
-export const DEFAULT_MAX_FAULTS = 3;
+const DEFAULT_TRIAL_BOOTS = 1;
+const DEFAULT_MAX_FAULTS = 3;
 
 /** What the board has to do: the bootloader itself never jumps. */
 export type BootDecision =

@@ -59,7 +59,7 @@ export function verifySlot(hal: VerifyHal, slot: SlotName, policy: VerifyPolicy)
 }
 
 /** Null when the image is made for this board. */
-export function compatibility(
+function compatibility(
   image: Pick<Image, 'halAbi' | 'models' | 'hardwareRevisions'>,
   board: VerifyHal['board'],
 ): string | null {

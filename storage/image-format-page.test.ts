@@ -2,11 +2,32 @@ import { readFileSync } from 'node:fs';
 import { seq, struct, u8, u16, u32 } from '@solana/buffer-layout';
 import { describe, expect, it } from 'vitest';
 import { testImage } from '../test/support/flash-bench.ts';
-import { BOARD, BOARD_SIZE, FUSE, FUSE_CELL } from './board-record.ts';
-import { CRASH, CRASH_CELL } from './crash-log.ts';
+import {
+  BOARD,
+  BOARD_MAGIC,
+  BOARD_SIZE,
+  BOARD_VERSION,
+  FUSE,
+  FUSE_CELL,
+  FUSE_MAGIC,
+  MAX_BOOT_KEYS,
+} from './board-record.ts';
+import { CRASH, CRASH_CELL, CRASH_MAGIC } from './crash-log.ts';
 import { FLASH_MAP, imageCapacity } from './flash-map.ts';
-import { HEADER, HEADER_SIZE, MAGIC, TLV } from './image-format.ts';
-import { BANK_COPY, RECORD, RECORD_HEAD } from './record-store.ts';
+import {
+  HEADER,
+  HEADER_SIZE,
+  MAGIC,
+  MAX_BODY_SIZE,
+  MAX_HEADER_SIZE,
+  MAX_TEXT,
+  MAX_TLV_AREA,
+  MAX_TLVS,
+  PROTECTED_MAGIC,
+  TLV,
+  UNPROTECTED_MAGIC,
+} from './image-format.ts';
+import { BANK_COPY, BANK_MAGIC, KIND, MAX_KEY, RECORD, RECORD_HEAD, RECORD_MAGIC } from './record-store.ts';
 import { TRAILER, TRAILER_SIZE } from './slot-trailer.ts';
 
 const PAGE = readFileSync(new URL('../docs/image-format.md', import.meta.url), 'utf8');
@@ -70,6 +91,28 @@ describe('docs/image-format.md', () => {
   it('has the TLV types of the code', () => {
     expect(Object.fromEntries(TLV_TABLE.map((row) => [row.name, Number(row.type)]))).toEqual(TLV);
     for (const row of TLV_TABLE) expect(row.area).toBe(Number(row.type) < 0x80 ? 'protected' : 'unprotected');
+  });
+
+  it('has the magic numbers and bounds of the code', () => {
+    const hex = (value: number): string => `0x${value.toString(16)}`;
+    const meaning = (table: readonly Row[], field: string): string =>
+      table.find((row) => row.field === field)?.meaning ?? '';
+    expect(meaning(HEADER_TABLE, 'magic')).toContain(hex(MAGIC));
+    expect(meaning(BANK_TABLE, 'magic')).toContain(hex(BANK_MAGIC));
+    expect(meaning(RECORD_TABLE, 'magic')).toBe(hex(RECORD_MAGIC));
+    expect(meaning(RECORD_TABLE, 'kind')).toBe(`${KIND.value} value, ${KIND.deleted} deleted`);
+    expect(meaning(RECORD_TABLE, 'keyLength')).toBe(`1 to ${MAX_KEY}`);
+    expect(meaning(BOARD_TABLE, 'magic')).toContain(hex(BOARD_MAGIC));
+    expect(meaning(BOARD_TABLE, 'version')).toMatch(new RegExp(`^${BOARD_VERSION},`));
+    expect(meaning(FUSE_TABLE, 'magic')).toBe(hex(FUSE_MAGIC));
+    expect(meaning(CRASH_TABLE, 'magic')).toBe(hex(CRASH_MAGIC));
+    expect(meaning(HEADER_TABLE, 'headerSize')).toContain(MAX_HEADER_SIZE.toLocaleString('en'));
+    expect(meaning(HEADER_TABLE, 'bodySize')).toContain(MAX_BODY_SIZE.toLocaleString('en'));
+    expect(PAGE).toContain(`protected ${hex(PROTECTED_MAGIC)} \`TP\`, unprotected ${hex(UNPROTECTED_MAGIC)} \`TU\``);
+    expect(PAGE).toContain(`at most ${MAX_TLV_AREA.toLocaleString('en')}. Each`);
+    expect(PAGE).toContain(`at most ${MAX_TLVS} in an area`);
+    expect(PAGE).toContain(`printable ASCII of 1 to ${MAX_TEXT} characters`);
+    expect(PAGE).toContain(`${MAX_BOOT_KEYS} cells of ${FUSE_CELL} octets`);
   });
 
   it('describes the header well enough for another library to read it', () => {

@@ -40,12 +40,12 @@ export const HEADER = {
 } as const;
 
 /** Flags that this reader understands. An image with another one needs something that is not here, and is refused. */
-export const KNOWN_FLAGS = 0;
+const KNOWN_FLAGS = 0;
 
 export const PROTECTED_MAGIC = 0x5054; // "TP"
 export const UNPROTECTED_MAGIC = 0x5554; // "TU"
 /** Each TLV area begins with magic and its whole size; each TLV with type and length; all four are 16-bit numbers. */
-export const TLV_HEAD = 4;
+const TLV_HEAD = 4;
 export const MAX_TLV_AREA = 4096;
 /** Bounds the work that a hostile image can cause. */
 export const MAX_TLVS = 32;
@@ -100,12 +100,12 @@ export interface ImageParts {
 }
 
 /** A TLV that this reader has no name for. */
-export interface UnknownTlv {
+interface UnknownTlv {
   readonly type: number;
   readonly value: Uint8Array;
 }
 
-export interface Signature {
+interface Signature {
   readonly keyId: string;
   readonly algorithm: SignatureAlgorithm;
   readonly octets: Uint8Array;

@@ -18,13 +18,13 @@ import { putU16le, putU32le, u16le, u32le } from './little-endian.ts';
 export const BANK_MAGIC = 0x4b4e_4142; // "BANK"
 /** Two copies, so that one rotten bit does not cost a bank. */
 export const BANK_COPY = 16;
-export const BANK_HEADER = 2 * BANK_COPY;
+const BANK_HEADER = 2 * BANK_COPY;
 
 export const RECORD_MAGIC = 0x4352; // "RC"
 /** Offsets in the head of a record; key, value, and padding to a multiple of 4 follow it. */
 export const RECORD = { magic: 0, kind: 2, keyLength: 3, valueLength: 4, headCheck: 8, valueCheck: 12 } as const;
 export const RECORD_HEAD = 16;
-export const RECORD_ALIGN = 4;
+const RECORD_ALIGN = 4;
 export const MAX_KEY = 128;
 const KEY_FORM = /^[ -~]{1,128}$/;
 

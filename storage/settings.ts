@@ -8,8 +8,8 @@ import { octetsOf, textOf } from './ascii.ts';
 import type { RecordStore } from './record-store.ts';
 
 /** First parts of the keys in the settings region. The firmware keeps what it must remember itself (its lease) under `state/`. */
-export const ADMINISTRATOR = 'admin/';
-export const USER = 'user/';
+const ADMINISTRATOR = 'admin/';
+const USER = 'user/';
 export const STATE = 'state/';
 
 interface Rule {

@@ -21,7 +21,7 @@ export const TRAILER = {
 } as const;
 
 export const TRAILER_SIZE = 40;
-export const SEQUENCE_COPIES = 3;
+const SEQUENCE_COPIES = 3;
 /** More trial boots than this cannot be recorded. */
 export const MAX_TRIALS = 4;
 
