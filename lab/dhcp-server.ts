@@ -43,8 +43,6 @@ export interface DhcpServerOptions {
    * free, instead of staying silent (RFC 2131 section 4.3.2). Default true.
    */
   readonly authoritative?: boolean;
-  /** Clients that are answered at all; everyone unless given. */
-  readonly serves?: (mac: Mac) => boolean;
 }
 
 export interface DhcpCounters {
@@ -61,8 +59,6 @@ export interface DhcpCounters {
   noAddress: number;
   /** Not DHCP, or not a client's message. */
   malformed: number;
-  /** Clients that `serves` refused. */
-  ignored: number;
 }
 
 interface Network {
@@ -99,12 +95,10 @@ export class DhcpServer {
     expired: 0,
     noAddress: 0,
     malformed: 0,
-    ignored: 0,
   };
   readonly #timeline: Timeline;
   readonly #events: LabEventSink;
   readonly #authoritative: boolean;
-  readonly #serves: (mac: Mac) => boolean;
   readonly #networks: Network[] = [];
   readonly #homes: Home[] = [];
   readonly #reply = new Uint8Array(REPLY_SPACE);
@@ -114,7 +108,6 @@ export class DhcpServer {
     this.#timeline = options.timeline;
     this.#events = options.events ?? DEAF;
     this.#authoritative = options.authoritative ?? true;
-    this.#serves = options.serves ?? (() => true);
   }
 
   get running(): boolean {
@@ -189,10 +182,6 @@ export class DhcpServer {
     const message = dhcp.parse(payload);
     if (isMalformed(message) || message.op !== dhcp.BOOTREQUEST) {
       this.counters.malformed += 1;
-      return;
-    }
-    if (!this.#serves(message.chaddr)) {
-      this.counters.ignored += 1;
       return;
     }
     const network = this.#networkOf(message.giaddr === 0 ? home.address : message.giaddr);

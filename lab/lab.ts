@@ -24,7 +24,7 @@ import { type DhcpPool, DhcpServer } from './dhcp-server.ts';
 import { DnsServer } from './dns-server.ts';
 import { DEAF, type LabEvent } from './lab-event.ts';
 import { LabHost } from './lab-host.ts';
-import { HOST_NUMBER, labMac, type Network, networkOf } from './networks.ts';
+import { HOST_NUMBER, LAB_INSTANCES, labMac, type Network, networkOf } from './networks.ts';
 import { Router } from './router.ts';
 import { AccessSwitch, portName } from './switch/access-switch.ts';
 import { PHONE_PORT, type PortOptions, serverPort, type VoiceVlan } from './switch/port-options.ts';
@@ -99,6 +99,8 @@ export class Lab {
   readonly machines = new Map<string, LabMachine>();
   /** Where the servers live. */
   readonly network: Network;
+  /** A function of the seed; labs of different seeds have different MAC addresses. */
+  readonly instance: number;
   readonly #options: LabOptions;
   readonly #domainName: string;
   readonly #phones = new Map<PortKey, PhonePort>();
@@ -106,6 +108,7 @@ export class Lab {
 
   constructor(options: LabOptions) {
     this.#options = options;
+    this.instance = new SeededRng(`${options.seed ?? 0}/lab`).below(LAB_INSTANCES);
     this.timeline = options.timeline;
     this.#domainName = options.domainName ?? DEFAULT_DOMAIN;
     const { timeline, voiceVlan = 100, dataVlan = 1, protected: isProtected = false } = options;
@@ -114,7 +117,7 @@ export class Lab {
     for (const device of options.devices ?? []) this.addDevice(device);
     this.switch = new AccessSwitch({
       timeline,
-      mac: labMac(0),
+      mac: labMac(this.instance, 0),
       managementAddress: networkOf(dataVlan).base + 254,
       defaults: { ...PHONE_PORT, ...options.ports, nativeVlan: dataVlan, voiceVlan, protected: isProtected },
       snooping: isProtected,
@@ -282,7 +285,7 @@ export class Lab {
       timeline,
       rng: new SeededRng(`${seed}/lab/${name}`),
       wire: cable.b,
-      mac: labMac(this.machines.size + 1),
+      mac: labMac(this.instance, this.machines.size + 1),
       address,
       prefixLength: network.prefixLength,
       ...(address === network.gateway ? {} : { router: network.gateway }),

@@ -37,7 +37,30 @@ export function networkOf(vlan: number): Network {
 /** Host numbers within the servers' network. */
 export const HOST_NUMBER = { gateway: 1, services: 2, tftp: 3, callManager: 11 } as const;
 
-/** Locally administered; the last two octets are a running number. The switch itself is 0. */
-export function labMac(number: number): Mac {
-  return 0x025e_1ab0_0000 + number;
+/** Stations of one lab. */
+const STATIONS = 4096;
+/** Labs that can be told apart. */
+export const LAB_INSTANCES = 4096;
+
+/** The last station of a lab: it asks a real wire who is there, and never answers. */
+export const ASKING_STATION = STATIONS - 1;
+
+const FIRST_MAC: Mac = 0x025e_1a00_0000;
+
+/** Locally administered: 02:5e:1a, 12 bits for the lab, 12 for the station, of which 0 is the switch. Throws when a lab has too many. */
+export function labMac(instance: number, station: number): Mac {
+  if (station >= STATIONS) throw new Error(`a lab has at most ${STATIONS} stations`);
+  return FIRST_MAC + instance * STATIONS + station;
+}
+
+/** Whether some lab asks from this address. */
+export function isAskingStation(mac: Mac): boolean {
+  const offset = mac - FIRST_MAC;
+  return offset >= 0 && offset < LAB_INSTANCES * STATIONS && offset % STATIONS === ASKING_STATION;
+}
+
+/** Whether the address is of that lab. */
+export function isLabMac(instance: number, mac: Mac): boolean {
+  const first = labMac(instance, 0);
+  return mac >= first && mac < first + STATIONS;
 }

@@ -3,7 +3,7 @@
  * from the codecs. It retransmits nothing but what TCP does, so a test sees each loss.
  */
 import { isMalformed } from '../../firmware/malformed.ts';
-import type { Endpoint, TcpGone, TcpSocket } from '../../firmware/net/sockets.ts';
+import type { Endpoint, TcpGone, TcpSocket, UdpSocket } from '../../firmware/net/sockets.ts';
 import { Stack } from '../../firmware/net/stack.ts';
 import * as dhcp from '../../firmware/wire/dhcp.ts';
 import * as dns from '../../firmware/wire/dns.ts';
@@ -36,6 +36,7 @@ export class Handset {
   readonly #alarm: Alarm;
   readonly #options: HandsetOptions;
   #working = false;
+  #dhcp: UdpSocket | null = null;
   /** What DHCP gave. */
   lease: dhcp.Message | null = null;
   naks = 0;
@@ -77,6 +78,7 @@ export class Handset {
   /** DISCOVER, REQUEST, and the address into use; then `bound`. */
   acquire(bound: () => void = () => {}): void {
     this.work(() => {
+      this.#dhcp?.close();
       const socket = this.stack.udp(
         dhcp.CLIENT_PORT,
         (now, payload) => {
@@ -98,6 +100,7 @@ export class Handset {
         },
         { unconfigured: true },
       );
+      this.#dhcp = socket;
       const send = (messageType: number, options: dhcp.Options): void => {
         const message: dhcp.Message = {
           op: dhcp.BOOTREQUEST,
