@@ -2,7 +2,7 @@ import type { ResetReason } from '../../hal/power.ts';
 import { earlier, type Instant, MINUTE, NEVER, SECOND } from '../../hal/timer.ts';
 import { dateText, millisecondsOf } from '../phone/date-text.ts';
 import type { SccpDisplay } from '../protocols/sccp/display.ts';
-import type { LostWhy, SccpOut } from '../protocols/sccp.ts';
+import { type LostWhy, outOfServiceReason, type SccpOut } from '../protocols/sccp.ts';
 import type { OutOfServiceReason } from '../wire/sccp/alarm.ts';
 import type { CallManagerMember } from './configuration-memory.ts';
 import type { NameAnswer } from './name-resolver.ts';
@@ -30,20 +30,6 @@ type State =
       readonly registration: Registration;
       readonly then: 'reset' | 'restart' | 'idle';
     };
-
-/** What the next Alarm says, by how the last registration ended. */
-const ALARM_OF_LOSS: Readonly<Record<LostWhy, OutOfServiceReason>> = {
-  'keepalive-timeout': 'keepalive-timeout',
-  'register-timeout': 'registration-timeout',
-  framing: 'bad-ack',
-  'invalid-message': 'invalid-message',
-  'tcp-timeout': 'tcp-timeout',
-  closed: 'cm-closed-tcp',
-  reset: 'cm-reset-tcp',
-  refused: 'cm-reset-tcp',
-  unreachable: 'unreachable',
-  aborted: 'abort',
-};
 
 /** The first Alarm after a boot, by why the phone was reset. */
 const ALARM_OF_RESET: Readonly<Record<ResetReason, OutOfServiceReason>> = {
@@ -149,6 +135,10 @@ export class CallManagerStage implements Stage {
   /** Why this phone does not even try; null when it may. */
   #refusal(): string | null {
     const { hal, facts, status } = this.#phone;
+    if (facts.configuration!.protocol === 'SIP') {
+      status.report('Version error');
+      return 'protocol.not-supported';
+    }
     if (this.#members().length === 0) {
       status.report('No CUCM in the configuration');
       return 'config.no-callmanager';
@@ -275,7 +265,7 @@ export class CallManagerStage implements Stage {
       this.#hasLeft(now, state);
       return;
     }
-    this.#alarm = ALARM_OF_LOSS[why];
+    this.#alarm = outOfServiceReason(why);
     this.#unknownId = id;
     if (state.kind === 'registered') {
       this.#lostEvent(state.index, why);
