@@ -50,9 +50,9 @@ export class Icmp {
     }
   }
 
-  /** Tells the sender of a unicast `packet` that it could not be delivered here. */
+  /** Tells the sender of a unicast `packet`, never a fragment, that it could not be delivered here (RFC 1122 3.2.2 says when not to). */
   sendUnreachable(now: Instant, code: number, packet: ipv4.Packet, bytes: Uint8Array): void {
-    if (packet.destination !== this.#network.address || packet.fragmentOffset !== 0) return;
+    if (packet.destination !== this.#network.address || packet.source === ipv4.UNSPECIFIED) return;
     if (now >= this.#intervalEndsAt) {
       this.#intervalEndsAt = now + ERROR_INTERVAL;
       this.#errorsSent = 0;
