@@ -12,7 +12,7 @@ import { phoneSeed, SeededRng } from '../hal/virtual/rng.ts';
 import { VirtualTimeline } from '../hal/virtual/timeline.ts';
 import type { WireEnd } from '../hal/wire-end.ts';
 import { developmentKey } from '../images/public.ts';
-import { createLab, type Lab, type LabOptions } from '../lab/lab.ts';
+import { createLab, type Lab, type LabOptions } from '../lab/public.ts';
 import { FlashStock, type ImageReader, readBuiltImage } from './flash-stock.ts';
 
 /** One phone of a plan. */
