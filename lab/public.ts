@@ -1,2 +1,9 @@
-/** What the fleet and the command line use of the lab. */
-export { createLab, type Lab, type LabOptions } from './lab.ts';
+/** What other rooms may use of the lab. */
+export type { CallManagerEvent } from './call-manager/call-manager.ts';
+export type { Device, DeviceRange, NewDevice } from './device-table.ts';
+export { createLab, type Lab, type LabOptions, type PortKey } from './lab.ts';
+export type { LabEvent } from './lab-event.ts';
+export { type MacRange, RealWireLab, type RealWireOptions, type RealWireOutcome } from './real-wire.ts';
+export type { PortOptions, VoiceVlan } from './switch/port-options.ts';
+export type { PoweredDevice } from './switch/power-sourcing.ts';
+export type { Conflict } from './wire-survey.ts';
