@@ -97,6 +97,12 @@ export class RealWireLab {
     return this.#state;
   }
 
+  /** Own stations: what an interface has to let through besides groups. More of them when the voice VLAN is changed to a new one. */
+  get macs(): readonly Mac[] {
+    const { instance, machines } = this.lab;
+    return [...[...machines.values()].map(({ host }) => host.nic.mac), labMac(instance, ASKING_STATION)];
+  }
+
   /** Begins to listen; `outcome` is called later. */
   start(): void {
     if (this.#state !== 'new') throw new Error('started twice');
