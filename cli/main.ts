@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { projectRoot } from '../images/public.ts';
 import { doctor } from './doctor.ts';
 import { EXIT } from './exit-code.ts';
+import { type InspectOptions, inspect } from './inspect.ts';
 import type { OutputOptions } from './output.ts';
 import { tunables } from './tunables.ts';
 
@@ -21,6 +22,15 @@ export async function main(argv: readonly string[]): Promise<number> {
   ).action((options: OutputOptions) => {
     status = doctor(options);
   });
+  withOutput(program.command('inspect').argument('<files...>').description('says what files are and what is in them'))
+    .option('--as <name>', 'the name under which a phone asked for the file')
+    .option('--ctl <file>', 'the CTL that the phone has installed')
+    .option('--itl <file>', 'the ITL that the phone has installed')
+    .option('--key <pem>', "the phone's private key, for an encrypted configuration")
+    .option('--image-key <pem>', 'the public key or certificate that firmware is signed with')
+    .action((files: string[], options: InspectOptions) => {
+      status = inspect(files, options);
+    });
   withOutput(program.command('tunables').argument('[filter]').description('lists what can be set with --set')).action(
     (filter: string | undefined, options: OutputOptions) => {
       status = tunables(filter, options);
