@@ -1,14 +1,14 @@
 import type { PhoneConfiguration, UrlName } from './phone-configuration.ts';
 import { URL_NAMES } from './phone-configuration.ts';
+import { Settings } from './settings.ts';
 
-type Writable<T> =
-  T extends ReadonlyMap<infer K, infer V>
-    ? Map<K, V>
-    : T extends readonly (infer E)[]
-      ? Writable<E>[]
-      : T extends object
-        ? { -readonly [K in keyof T]: Writable<T[K]> }
-        : T;
+type Writable<T> = T extends Settings
+  ? Map<string, string>
+  : T extends readonly (infer E)[]
+    ? Writable<E>[]
+    : T extends object
+      ? { -readonly [K in keyof T]: Writable<T[K]> }
+      : T;
 
 /** A configuration while the parser fills it in, with what only the parser needs. */
 export interface ConfigurationDraft extends Omit<Writable<PhoneConfiguration>, 'vendorConfig' | 'srstInfo'> {
@@ -103,7 +103,10 @@ function places(port: number): Writable<SrstPlaces> {
 
 /** Puts lists in order, leaves out what is not filled in, merges the tiers. */
 export function finished(draft: ConfigurationDraft): PhoneConfiguration {
-  const { enterpriseConfig, commonConfig, vendorConfig, srstInfo, ...rest } = draft;
+  const { enterpriseConfig, commonConfig, vendorConfig, srstInfo, sipProfile, ...rest } = draft;
+  for (const tier of [commonConfig, vendorConfig]) {
+    for (const [name, value] of tier) enterpriseConfig.set(name, value);
+  }
   const named = draft.callManagers.filter(({ host }) => host !== '');
   if (named.length < draft.callManagers.length) rest.remarks.push('a call manager without processNodeName');
   return {
@@ -112,7 +115,11 @@ export function finished(draft: ConfigurationDraft): PhoneConfiguration {
     srstInfo: { ...srstInfo, sccp: srstInfo.sccp.filter(isFilled), sip: srstInfo.sip.filter(isFilled) },
     tvs: draft.tvs.filter(isFilled).sort(byPriority),
     capfList: draft.capfList.filter(isFilled),
-    vendorConfig: new Map([...enterpriseConfig, ...commonConfig, ...vendorConfig]),
+    vendorConfig: new Settings(enterpriseConfig),
+    sipProfile: sipProfile && {
+      settings: new Settings(sipProfile.settings),
+      lines: sipProfile.lines.map((line) => ({ ...line, settings: new Settings(line.settings) })),
+    },
   };
 }
 

@@ -287,7 +287,7 @@ describe('what occurs in the field', () => {
     const parsed = configuration(
       `<device constructor="1" __proto__="2">${elements}<vendorConfig>${elements}</vendorConfig></device>`,
     );
-    expect([...parsed.vendorConfig.keys()]).toEqual(names);
+    expect([...parsed.vendorConfig].map(([name]) => name)).toEqual(names);
   });
 });
 

@@ -136,10 +136,10 @@ class ConfigurationReader {
     const innermost = this.#open[this.#open.length - 1];
     if (value === undefined || value === '' || innermost === undefined || this.#draft === null) return;
     const { name, rule, plain } = innermost;
-    const copy = compact(value);
-    if (rule?.text?.(this.#draft, copy) === false)
-      this.#remark(`<${name}> cannot be ${JSON.stringify(copy.slice(0, 40))}`);
-    if (rule === null) plain?.(this.#draft, compact(name), copy);
+    if (rule === null) plain?.(this.#draft, name, value);
+    else if (rule.text?.(this.#draft, compact(value)) === false) {
+      this.#remark(`<${name}> cannot be ${JSON.stringify(value.slice(0, 40))}`);
+    }
   }
 
   #remark(text: string): void {

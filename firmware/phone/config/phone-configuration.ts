@@ -1,5 +1,7 @@
 /** What `SEP<MAC>.cnf.xml` and `XMLDefault.cnf.xml` tell the phone, typed. Element names are kept wherever a name of ours would not say more. */
 
+import type { Settings } from './settings.ts';
+
 export type SecurityMode = 'none' | 'authenticated' | 'encrypted';
 
 export interface NtpServer {
@@ -98,7 +100,7 @@ export interface SipLine {
   /** 9 is a line. */
   readonly featureID: number;
   /** All plain elements of the line by name. */
-  readonly settings: ReadonlyMap<string, string>;
+  readonly settings: Settings;
 }
 
 export interface AddOnModule {
@@ -142,7 +144,7 @@ export interface PhoneConfiguration {
   readonly backgroundImageAccess: boolean;
   readonly callLogBlfEnabled: number;
   /** enterpriseConfig below commonConfig below vendorConfig: the nearest that is not empty. Polarity is each element's own. */
-  readonly vendorConfig: ReadonlyMap<string, string>;
+  readonly vendorConfig: Settings;
   readonly addOnModules: readonly AddOnModule[];
   readonly softKeyFile: string | null;
   readonly dialTemplate: string | null;
@@ -169,7 +171,7 @@ export interface PhoneConfiguration {
     readonly services: readonly PhoneService[];
   };
   /** Null when the file has none. `settings` holds all that has no field of its own, by name, at whatever depth. */
-  readonly sipProfile: { readonly settings: ReadonlyMap<string, string>; readonly lines: readonly SipLine[] } | null;
+  readonly sipProfile: { readonly settings: Settings; readonly lines: readonly SipLine[] } | null;
   /** What was odd and went unused, with its line: for the engineer, the phone itself says nothing. */
   readonly remarks: readonly string[];
 }
