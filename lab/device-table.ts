@@ -68,7 +68,7 @@ export function deviceName(mac: Mac): string {
 }
 
 /** The MAC address in a device name, null where the name has none. */
-export function macOfDevice(name: string): Mac | null {
+function macOfDevice(name: string): Mac | null {
   return DEVICE_NAME.test(name) ? Number.parseInt(name.slice(3), 16) : null;
 }
 

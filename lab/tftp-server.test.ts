@@ -207,6 +207,7 @@ describe('a TFTP server', () => {
     for (const phone of phones) if (phone.heard.length === 0) phone.ask('exact');
     wait(1);
     expect(server.counters).toMatchObject({ requests: 2500, sent: 2000, busy: 500, octets: 2000 * 1024 });
-    for (const phone of phones) expect(phone.data()).toEqual(FILES.exact);
+    const wanted = Buffer.from(FILES.exact!);
+    expect(phones.filter((phone) => !wanted.equals(phone.data()))).toHaveLength(0);
   });
 });

@@ -16,11 +16,11 @@ export interface SwitchIdentity {
   readonly version: string;
 }
 
-export const CDP_GROUP: Mac = 0x0100_0ccc_cccc;
-export const LLDP_GROUP: Mac = 0x0180_c200_000e;
+const CDP_GROUP: Mac = 0x0100_0ccc_cccc;
+const LLDP_GROUP: Mac = 0x0180_c200_000e;
 
-export const CDP_HOLD_SECONDS = 180;
-export const LLDP_TTL_SECONDS = 120;
+const CDP_HOLD_SECONDS = 180;
+const LLDP_TTL_SECONDS = 120;
 
 const MINIMUM_FRAME = 60;
 

@@ -6,10 +6,10 @@ import type { Ipv4, Mac } from '../../hal/nic.ts';
 import { type Duration, type Instant, SECOND } from '../../hal/timer.ts';
 
 /** IEEE 802.1Q 8.8.3: recommended ageing time. */
-export const AGEING_TIME: Duration = 300 * SECOND;
+const AGEING_TIME: Duration = 300 * SECOND;
 
 /** A Catalyst 3850 holds 32,000 addresses; the lab's is larger so that one world may carry 40,000 phones in two VLANs. */
-export const MAC_TABLE_SIZE = 131_072;
+const MAC_TABLE_SIZE = 131_072;
 
 /** What the table has to know of a port. */
 export interface Station {

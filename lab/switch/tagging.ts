@@ -6,7 +6,7 @@
  */
 import { u16 } from '../../firmware/wire/octets.ts';
 
-export const TAG_LENGTH = 4;
+const TAG_LENGTH = 4;
 export const HEADER_LENGTH = 14;
 const TPID = 0x8100;
 
@@ -14,8 +14,6 @@ const TPID = 0x8100;
 export function tciOf(frame: Uint8Array, length: number): number {
   return length >= HEADER_LENGTH + TAG_LENGTH && u16(frame, 12) === TPID ? u16(frame, 14) : -1;
 }
-
-export const MAX_VID = 4094;
 
 /** Writes `frame` with the tag `tci` into `into`, replacing a tag it has; returns the new length. */
 export function tag(frame: Uint8Array, length: number, tci: number, into: Uint8Array): number {
