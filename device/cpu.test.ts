@@ -73,13 +73,25 @@ describe('frozen', () => {
     'Reflect.getPrototypeOf(new Map().entries()).next = null',
     'Reflect.getPrototypeOf(Uint8Array).from = null',
     'Reflect.getPrototypeOf(Uint8Array.prototype).fill = null',
+    'Uint8Array.prototype.constructor = null',
+    'Uint8Array.prototype.extra = 1',
+    'Object.prototype.toString = null',
+    'Object.prototype.__proto__ = Array.prototype',
     'Reflect.getPrototypeOf("".matchAll(/x/g)).next = null',
     'Reflect.getPrototypeOf(async function () {}).extra = 1',
     '(async function () {})().constructor.extra = 1',
     'Error.prototype.toString = null',
     'RegExp.prototype.exec = null',
   ])('throws: %s', (statement) => {
-    expect(() => evaluate(`() => { 'use strict'; ${statement}; }`)).toThrow(/not extensible|read only|Cannot assign/);
+    expect(() => evaluate(`() => { 'use strict'; ${statement}; }`)).toThrow(
+      /not extensible|read only|Cannot assign|Immutable prototype/,
+    );
+  });
+
+  it('is every intrinsic, however it was done', () => {
+    const body = `() => [Object, Array, Uint8Array, Object.getPrototypeOf(Uint8Array), Float64Array, Map, RegExp, Function, Error]
+      .flatMap((constructor) => [constructor, constructor.prototype]).every(Object.isFrozen) && Object.isFrozen(globalThis)`;
+    expect(evaluate(body)).toBe(true);
   });
 
   it('leaves the host as it is', () => {
