@@ -48,8 +48,8 @@ export const DISCOVERY_GROUPS: readonly Mac[] = [
   0x0180c2000000,
 ];
 
-/** 27 ms of 0.3 million frames a second: longer than a collection of garbage or a neighbour on the same core takes. */
-const DEFAULT_RING_FRAMES = 8_192;
+/** 55 ms of 0.3 million frames a second: longer than a collection of garbage, or than others on a busy machine keep the core. */
+const DEFAULT_RING_FRAMES = 16_384;
 const DEFAULT_POLL_MICROSECONDS = 200;
 /** Then timers and others have their turn. */
 const FRAMES_A_TURN = 256;
