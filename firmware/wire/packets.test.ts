@@ -13,6 +13,9 @@ import { mac, putMac, putU32, u32 } from './octets.ts';
 import * as tcp from './tcp.ts';
 import * as udp from './udp.ts';
 
+/** Milliseconds; continuous integration runs fifty times as many inputs. */
+const FUZZ_TIMEOUT = 300_000;
+
 function hex(text: string): Uint8Array {
   return Uint8Array.from(text.replaceAll(/\s/g, '').match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }
@@ -101,27 +104,31 @@ describe('every codec', () => {
       expect(toHex(again)).toBe(toHex(bytes));
     });
 
-    it(`${name}: takes mutated, cut and random octets`, () => {
-      const mutation = fc.record({
-        flips: fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { maxLength: 4 }),
-        length: fc.nat(bytes.length),
-        tail: fc.uint8Array({ maxLength: 40 }),
-        reseal: fc.boolean(),
-      });
-      fc.assert(
-        fc.property(mutation, ({ flips, length, tail, reseal }) => {
-          const mutated = Uint8Array.from([...bytes.subarray(0, length), ...tail]);
-          for (const [at, value] of flips) if (at < mutated.length) mutated[at] = value;
-          if (reseal) fixChecksum(codec, mutated);
-          checkRoundTrip(codec, mutated);
-        }),
-        { numRuns: fuzzRuns(0.5) },
-      );
-      fc.assert(
-        fc.property(fc.uint8Array({ maxLength: 120 }), (octets) => checkRoundTrip(codec, octets)),
-        { numRuns: fuzzRuns(0.5) },
-      );
-    });
+    it(
+      `${name}: takes mutated, cut and random octets`,
+      () => {
+        const mutation = fc.record({
+          flips: fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { maxLength: 4 }),
+          length: fc.nat(bytes.length),
+          tail: fc.uint8Array({ maxLength: 40 }),
+          reseal: fc.boolean(),
+        });
+        fc.assert(
+          fc.property(mutation, ({ flips, length, tail, reseal }) => {
+            const mutated = Uint8Array.from([...bytes.subarray(0, length), ...tail]);
+            for (const [at, value] of flips) if (at < mutated.length) mutated[at] = value;
+            if (reseal) fixChecksum(codec, mutated);
+            checkRoundTrip(codec, mutated);
+          }),
+          { numRuns: fuzzRuns(0.5) },
+        );
+        fc.assert(
+          fc.property(fc.uint8Array({ maxLength: 120 }), (octets) => checkRoundTrip(codec, octets)),
+          { numRuns: fuzzRuns(0.5) },
+        );
+      },
+      FUZZ_TIMEOUT,
+    );
 
     it(`${name}: reads at an offset, and not beyond the length`, () => {
       const shifted = new Uint8Array(bytes.length + 20).fill(0xff);
