@@ -1,7 +1,4 @@
-/**
- * One end of the af-packet bench, a process of its own in the bench's network namespace: `packet-peer ROLE INTERFACE COUNT RATE POLL`.
- * Prints one JSON object when it is through.
- */
+/** One end of the af-packet bench, in a process of its own in the bench's network namespace. */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { AfPacketWire } from '../../hal/host/af-packet.ts';
@@ -12,15 +9,29 @@ const MAC = 0x02005e000001;
 const QUIET_MILLISECONDS = 500;
 const GIVE_UP_MILLISECONDS = 20_000;
 
-const [role = '', name = ''] = process.argv.slice(2);
-const [count = 0, rate = 0, poll = 0] = process.argv.slice(4).map(Number);
+interface Task {
+  readonly wire: AfPacketWire;
+  readonly count: number;
+  /** Frames a second; 0 is as fast as it goes. */
+  readonly rate: number;
+}
 
-const wire = AfPacketWire.open({ interface: name, macs: [MAC], pollMicroseconds: poll });
+const ROLES: Readonly<Record<string, (task: Task) => Promise<object>>> = { receive, send, echo, lockStep };
+
 const frame = new Uint8Array(FRAME_OCTETS);
 frame.set([0x02, 0x00, 0x5e, 0, 0, 1, 0x02, 0x00, 0x5e, 0, 0, 2, 0x88, 0xb5]);
 
+/** `[role, interface, count, rate, pollMicroseconds]`. Prints one JSON object when it is through. */
+export async function runPeer([role = '', name = '', ...numbers]: readonly string[]): Promise<void> {
+  const [count = 0, rate = 0, pollMicroseconds = 0] = numbers.map(Number);
+  const wire = AfPacketWire.open({ interface: name, macs: [MAC], pollMicroseconds });
+  const result = await ROLES[role]!({ wire, count, rate });
+  await wire.close();
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
 /** Counts until nothing more comes. */
-async function receive(): Promise<object> {
+async function receive({ wire, count }: Task): Promise<object> {
   let received = 0;
   let first = 0;
   let last = 0;
@@ -42,8 +53,8 @@ async function receive(): Promise<object> {
   return { received, seconds: (last - first) / 1_000, cpuMicroseconds: user + system, ...wire.counters() };
 }
 
-/** `rate` frames a second, as evenly as the event loop allows; 0 is as fast as it goes. */
-async function send(): Promise<object> {
+/** At `rate`, as evenly as the event loop allows. */
+async function send({ wire, count, rate }: Task): Promise<object> {
   wire.attach({ frame: () => {}, link: () => {} });
   const start = performance.now();
   let sent = 0;
@@ -57,8 +68,8 @@ async function send(): Promise<object> {
   return { seconds, ...wire.counters() };
 }
 
-/** Sends everything back, until told to stop. */
-async function echo(): Promise<object> {
+/** Sends everything back, until standard input ends. */
+async function echo({ wire }: Task): Promise<object> {
   wire.attach({
     frame: (bytes, length) => {
       bytes.set([0x02, 0x00, 0x5e, 0, 0, 3]);
@@ -72,7 +83,7 @@ async function echo(): Promise<object> {
 }
 
 /** One frame in flight at a time, as TFTP does. */
-async function lockStep(): Promise<object> {
+async function lockStep({ wire, count }: Task): Promise<object> {
   wire.setMacs([0x02005e000003]);
   let left = count;
   const start = performance.now();
@@ -88,8 +99,3 @@ async function lockStep(): Promise<object> {
   });
   return { microseconds: ((performance.now() - start) * 1_000) / count };
 }
-
-const roles: Readonly<Record<string, () => Promise<object>>> = { receive, send, echo, lockStep };
-const result = await roles[role]!();
-await wire.close();
-process.stdout.write(`${JSON.stringify(result)}\n`);
