@@ -140,6 +140,9 @@ export class TcpPeer {
   readonly base: number;
   /** The window that the peer offers when a segment does not say. */
   window = 8192;
+  /** What the stack sent up to, and what it last acknowledged; relative. */
+  sentTo = 0;
+  acknowledged = 0;
   #stackBase: number | null = null;
   #localPort = 0;
   #remotePort = 0;
@@ -241,6 +244,12 @@ export class TcpPeer {
     const flags = ['F', 'S', 'R', 'P', '.'].filter((letter) => (segment.flags & LETTERS[letter]!) !== 0).join('');
     // A reset that takes its numbers from the peer's segment may come before any number of ours.
     const seq = (segment.sequence - (this.#stackBase ?? 0)) | 0;
+    const { syn, fin, rst } = tcp.FLAG;
+    if ((segment.flags & rst) === 0) {
+      const length = segment.payloadLength + (segment.flags & syn ? 1 : 0) + (segment.flags & fin ? 1 : 0);
+      this.sentTo = Math.max(this.sentTo, seq + length);
+      if ((segment.flags & tcp.FLAG.ack) !== 0) this.acknowledged = (segment.acknowledgment - this.base) | 0;
+    }
     const ack = (segment.flags & tcp.FLAG.ack) === 0 ? '' : ` ack ${(segment.acknowledgment - this.base) | 0}`;
     return `${flags} ${seq}${ack}${segment.payloadLength > 0 ? ` len ${segment.payloadLength}` : ''}`;
   }
