@@ -1,0 +1,65 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { Daemon } from './daemon.ts';
+import { peerRan } from './interop-run.ts';
+import type { PeerNamespace } from './peer-namespace.ts';
+import { versionOf } from './versions.ts';
+
+const run = promisify(execFile);
+
+/** Off unless asked for, since a capture on the sending machine usually comes before the card fills them in. Here they must be right. */
+const CHECK_SUMS = ['ip', 'udp', 'tcp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]);
+/** Records an interface of the peers' namespace; `stop` the daemon before the file is read. */
+export async function startCapture(peers: PeerNamespace, name: string, file: string): Promise<Daemon> {
+  const daemon = peers.start('dumpcap', ['dumpcap', '-q', '-i', name, '-w', file]);
+  await daemon.ready('captures', () => (daemon.log.includes('File:') ? true : null));
+  return daemon;
+}
+
+/** One line a frame that the filter takes: the fields, each as a list, since a field may occur more than once. */
+export async function readCapture(
+  file: string,
+  filter: string,
+  fields: readonly string[],
+): Promise<readonly (readonly string[])[]> {
+  const wanted = fields.flatMap((field) => ['-e', field]);
+  const args = [
+    ...READING,
+    '-r',
+    file,
+    '-Y',
+    filter,
+    '-T',
+    'fields',
+    '-E',
+    'separator=/t',
+    '-E',
+    'aggregator=|',
+    ...wanted,
+  ];
+  const { stdout } = await run('tshark', args, { maxBuffer: 64 << 20 });
+  peerRan('tshark', versionOf('tshark', '--version'), 'reader of captures');
+  return stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split('\t'));
+}
+
+/** What tshark finds wrong with a capture: malformed frames, bad checksums and everything that it calls an error; a line each. */
+export async function complaints(file: string): Promise<readonly string[]> {
+  const filter = [
+    '_ws.malformed',
+    '_ws.short',
+    ...['ip', 'udp', 'tcp', 'cdp'].map((protocol) => `${protocol}.checksum.status == "Bad"`),
+    '_ws.expert.severity == error',
+  ].join(' || ');
+  const fields = ['frame.number', 'frame.protocols', '_ws.expert.message', '_ws.malformed', '_ws.col.Info'];
+  return (await readCapture(file, filter, fields)).map((line) => line.join('  '));
+}
+
+/** A copy of a capture in which one octet in two hundred is another one; always the same ones. */
+export function damaged(file: string): string {
+  const copy = `${file}.damaged`;
+  execFileSync('editcap', ['-E', '0.005', '--seed', '1', file, copy], { stdio: 'ignore' });
+  return copy;
+}

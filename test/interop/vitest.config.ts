@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+import { InteropReporter } from './support/interop-reporter.ts';
+
+export default defineConfig({
+  test: {
+    include: ['test/interop/**/*.test.ts'],
+    // One after the other: they share a namespace, and measure time as it passes.
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    reporters: [new InteropReporter()],
+  },
+});
