@@ -66,17 +66,17 @@ function isStale({ stamp, digest }) {
   return !existsSync(stamp) || readFileSync(stamp, 'utf8') !== digest();
 }
 
-/** What children print goes to standard error: standard output belongs to the command. */
-function run(command, args) {
-  const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio: ['ignore', 2, 2] });
+/** What children print goes to standard error, or nowhere: standard output belongs to the command. */
+function run(command, args, output = 2) {
+  const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio: ['ignore', output, 2] });
   if (error) process.stderr.write(`sepia: cannot run ${command}: ${error.message}\n`);
   return status ?? 1;
 }
 
-/** The npm that runs us, when one does. */
+/** The npm that runs us, when one does. Its summary is of no interest; its errors are. */
 function npm(args) {
   const path = process.env.npm_execpath;
-  return path?.endsWith('npm-cli.js') ? run(process.execPath, [path, ...args]) : run('npm', args);
+  return path?.endsWith('npm-cli.js') ? run(process.execPath, [path, ...args], 'ignore') : run('npm', args, 'ignore');
 }
 
 async function compileAndBuildImages() {
