@@ -1,6 +1,6 @@
 /** Reader of one HTTP/1.1 response (RFC 9112), fed with whatever pieces TCP delivers. Bounded in all it keeps but the body, whose bound is given. */
 import { latin1 } from '../wire/text.ts';
-import { FileAssembly } from './file-outcome.ts';
+import { FileAssembly, type FileSink } from './file-outcome.ts';
 
 export type HttpProgress = 'more' | 'complete' | 'too-large' | 'malformed';
 
@@ -25,7 +25,8 @@ type Part =
 
 export class HttpResponse {
   readonly #maxSize: number;
-  readonly #body = new FileAssembly();
+  readonly #sink: FileSink | null;
+  #body: FileAssembly;
   #part: Part = { name: 'head' };
   #line = '';
   #head: string[] = [];
@@ -35,8 +36,10 @@ export class HttpResponse {
   /** Reason phrase. */
   reason = '';
 
-  constructor(maxSize: number) {
+  constructor(maxSize: number, sink: FileSink | null = null) {
     this.#maxSize = maxSize;
+    this.#sink = sink;
+    this.#body = new FileAssembly(maxSize, null);
   }
 
   octets(): Uint8Array {
@@ -49,8 +52,7 @@ export class HttpResponse {
       const part = this.#part;
       if (part.name === 'body' || part.name === 'chunk') {
         const taken = octets.subarray(at, at + Math.min(part.left, octets.length - at));
-        if (this.#body.size + taken.length > this.#maxSize) return 'too-large';
-        this.#body.push(taken);
+        if (!this.#body.push(taken)) return 'too-large';
         at += taken.length;
         part.left -= taken.length;
         if (part.left === 0) this.#part = part.name === 'body' ? { name: 'complete' } : { name: 'chunk-end' };
@@ -84,7 +86,7 @@ export class HttpResponse {
         const size = /^([0-9a-f]{1,8})\s*(?:;.*)?$/i.exec(line)?.[1];
         if (size === undefined) return 'malformed';
         const left = Number.parseInt(size, 16);
-        if (this.#body.size + left > this.#maxSize) return 'too-large';
+        if (this.#body.exceeds(left)) return 'too-large';
         this.#part = left === 0 ? { name: 'trailer' } : { name: 'chunk', left };
         return null;
       }
@@ -116,6 +118,8 @@ export class HttpResponse {
     this.status = Number(start[1]);
     this.reason = (start[2] ?? '').trim();
     if (this.status < 200) return null; // Interim response: the real one follows.
+    // The body of a refusal is nobody's file.
+    if (this.status === 200) this.#body = new FileAssembly(this.#maxSize, this.#sink);
     const part = this.#bodyPart(fields);
     if (part === null) return 'malformed';
     this.#part = part;

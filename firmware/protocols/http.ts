@@ -8,7 +8,7 @@ import type { TunableValues } from '../../hal/tunables.ts';
 import type { Machine } from '../machine.ts';
 import { ipv4Text } from '../wire/address.ts';
 import { emitUtf8, utf8Length } from '../wire/text.ts';
-import type { FileOutcome } from './file-outcome.ts';
+import type { FileOutcome, FileSink } from './file-outcome.ts';
 import { type HttpProgress, HttpResponse } from './http-response.ts';
 
 /** Where the call manager's TFTP service listens for HTTP. */
@@ -25,6 +25,7 @@ export type HttpIn =
       readonly name: string;
       /** Octets. */
       readonly maxSize: number;
+      readonly sink?: FileSink;
     }
   | { readonly kind: 'connected' }
   | { readonly kind: 'data'; readonly octets: Uint8Array }
@@ -46,7 +47,12 @@ export type HttpOut =
 
 type State =
   | { readonly name: 'idle' }
-  | { readonly name: 'connecting'; readonly request: Uint8Array; readonly maxSize: number; readonly giveUpAt: Instant }
+  | {
+      readonly name: 'connecting';
+      readonly request: Uint8Array;
+      readonly response: HttpResponse;
+      readonly giveUpAt: Instant;
+    }
   | { readonly name: 'receiving'; readonly response: HttpResponse; giveUpAt: Instant };
 
 export class HttpClient implements Machine<HttpIn, HttpOut> {
@@ -67,7 +73,7 @@ export class HttpClient implements Machine<HttpIn, HttpOut> {
         this.#state = {
           name: 'connecting',
           request: httpRequest(input.host ?? ipv4Text(input.server), input.port, input.name),
-          maxSize: input.maxSize,
+          response: new HttpResponse(input.maxSize, input.sink ?? null),
           giveUpAt: now + this.#connectTimeout,
         };
         this.#out.push({ kind: 'connect', address: input.server, port: input.port });
@@ -108,9 +114,9 @@ export class HttpClient implements Machine<HttpIn, HttpOut> {
 
   #connected(now: Instant): void {
     if (this.#state.name !== 'connecting') return;
-    const { request, maxSize } = this.#state;
+    const { request, response } = this.#state;
     this.#out.push({ kind: 'write', octets: request });
-    this.#state = { name: 'receiving', response: new HttpResponse(maxSize), giveUpAt: now + this.#idleTimeout };
+    this.#state = { name: 'receiving', response, giveUpAt: now + this.#idleTimeout };
   }
 
   #received(now: Instant, octets: Uint8Array): void {

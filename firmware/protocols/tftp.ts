@@ -9,7 +9,7 @@ import { type Duration, type Instant, NEVER, SECOND } from '../../hal/timer.ts';
 import type { TunableValues } from '../../hal/tunables.ts';
 import type { Machine } from '../machine.ts';
 import * as tftp from '../wire/tftp.ts';
-import { FileAssembly, type FileOutcome } from './file-outcome.ts';
+import { FileAssembly, type FileOutcome, type FileSink } from './file-outcome.ts';
 
 export interface TftpEndpoint {
   readonly address: Ipv4;
@@ -17,8 +17,14 @@ export interface TftpEndpoint {
 }
 
 export type TftpIn =
-  /** `maxSize` in octets. */
-  | { readonly kind: 'start'; readonly name: string; readonly server: Ipv4; readonly maxSize: number }
+  | {
+      readonly kind: 'start';
+      readonly name: string;
+      readonly server: Ipv4;
+      /** Octets. */
+      readonly maxSize: number;
+      readonly sink?: FileSink;
+    }
   | { readonly kind: 'received'; readonly message: tftp.Message; readonly from: TftpEndpoint }
   /** Silence at once. */
   | { readonly kind: 'stop' };
@@ -29,7 +35,6 @@ export type TftpOut =
 
 interface Receiving {
   readonly server: Ipv4;
-  readonly maxSize: number;
   /** Null until the server has answered from the port it chose. */
   tid: number | null;
   readonly file: FileAssembly;
@@ -63,7 +68,7 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
   process(now: Instant, input: TftpIn): void {
     switch (input.kind) {
       case 'start':
-        this.#start(now, input.name, input.server, input.maxSize);
+        this.#start(now, input);
         break;
       case 'received':
         this.#received(now, input.message, input.from);
@@ -90,15 +95,14 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
     return this.#state.name === 'receiving' ? this.#state.transfer.retryAt : NEVER;
   }
 
-  #start(now: Instant, filename: string, server: Ipv4, maxSize: number): void {
+  #start(now: Instant, { name: filename, server, maxSize, sink }: TftpIn & { kind: 'start' }): void {
     if (this.#state.name === 'receiving') throw new Error('TFTP client is busy with another file');
     // No options: the request of a real phone ends after the mode.
     const last: tftp.Message = { kind: 'RRQ', filename, mode: 'octet', options: [] };
     const transfer: Receiving = {
       server,
-      maxSize,
       tid: null,
-      file: new FileAssembly(),
+      file: new FileAssembly(maxSize, sink ?? null),
       blocks: 0,
       last,
       tries: 0,
@@ -171,10 +175,10 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
       return;
     }
     transfer.tid = from.port;
-    transfer.file.push(octets);
+    const wanted = transfer.file.push(octets);
     transfer.blocks++;
     const ack = { kind: 'ACK', block } as const;
-    if (transfer.file.size > transfer.maxSize || octets.length > tftp.BLOCK_SIZE) {
+    if (!wanted || octets.length > tftp.BLOCK_SIZE) {
       this.#out.push({ kind: 'send', to: from, message: TOO_LARGE });
       this.#finish({ outcome: 'too-large' });
     } else if (octets.length === tftp.BLOCK_SIZE) {

@@ -5,6 +5,7 @@ import type { TunableValues } from '../../hal/tunables.ts';
 import { isMalformed } from '../malformed.ts';
 import type { UdpSocket } from '../net/sockets.ts';
 import type { Stack } from '../net/stack.ts';
+import type { FileSink } from '../protocols/file-outcome.ts';
 import { TftpClient, type TftpOut } from '../protocols/tftp.ts';
 import { ipv4Text } from '../wire/address.ts';
 import * as tftp from '../wire/tftp.ts';
@@ -22,10 +23,31 @@ interface Transfer {
   readonly name: string;
   readonly maxSize: number;
   readonly waiter: Waiter;
+  readonly sink: CountingSink | null;
   readonly servers: readonly Ipv4[];
   serverIndex: number;
   client: TftpClient;
   socket: UdpSocket;
+}
+
+/** Counts what goes through it. */
+class CountingSink implements FileSink {
+  readonly #sink: FileSink;
+  size = 0;
+
+  constructor(sink: FileSink) {
+    this.#sink = sink;
+  }
+
+  begin(): void {
+    this.size = 0;
+    this.#sink.begin();
+  }
+
+  push(octets: Uint8Array): boolean {
+    this.size += octets.length;
+    return this.#sink.push(octets);
+  }
 }
 
 /**
@@ -47,11 +69,27 @@ export class FileFetcher {
   /**
    * `waiter` is called once, from within a later `dispatch`, unless `cancel` comes first.
    * @param maxSize octets; a longer file ends in `too-large`.
+   * @param sink takes the file piece by piece as it comes; the result's octets are empty then.
    */
-  fetch(now: Instant, name: string, maxSize: number, servers: readonly Ipv4[], waiter: Waiter): void {
+  fetch(
+    now: Instant,
+    name: string,
+    maxSize: number,
+    servers: readonly Ipv4[],
+    waiter: Waiter,
+    sink: FileSink | null = null,
+  ): void {
     if (this.#transfer !== null) throw new Error(`${name} asked for while ${this.#transfer.name} is on its way`);
     if (servers.length === 0) throw new Error(`${name} asked for without a server`);
-    this.#transfer = { name, maxSize, waiter, servers, serverIndex: 0, ...this.#open() };
+    this.#transfer = {
+      name,
+      maxSize,
+      waiter,
+      servers,
+      serverIndex: 0,
+      sink: sink && new CountingSink(sink),
+      ...this.#open(),
+    };
     this.#ask(now, this.#transfer);
   }
 
@@ -84,7 +122,8 @@ export class FileFetcher {
   #ask(now: Instant, transfer: Transfer): void {
     const server = transfer.servers[transfer.serverIndex]!;
     this.#trace.event('file.request', { name: transfer.name, server: ipv4Text(server), via: 'tftp' });
-    transfer.client.process(now, { kind: 'start', name: transfer.name, server, maxSize: transfer.maxSize });
+    const { name, maxSize, sink } = transfer;
+    transfer.client.process(now, { kind: 'start', name, server, maxSize, ...(sink === null ? {} : { sink }) });
   }
 
   #obey(now: Instant, transfer: Transfer, out: TftpOut): void {
@@ -96,7 +135,7 @@ export class FileFetcher {
       return;
     }
     const server = transfer.servers[transfer.serverIndex]!;
-    const bytes = out.outcome === 'received' ? out.octets.length : 0;
+    const bytes = out.outcome === 'received' ? (transfer.sink?.size ?? out.octets.length) : 0;
     this.#trace.event('file.done', {
       name: transfer.name,
       server: ipv4Text(server),
