@@ -1,12 +1,28 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { projectRoot } from '../images/public.ts';
+import { PlanError, PrivateFileError } from '../fleet/public.ts';
+import { FlashFileError } from '../hal/host/flash-file.ts';
+import { MachineLack } from '../hal/host/machine-lack.ts';
+import { FlashToolError, ImageError, KeyError, projectRoot, UnknownImageError } from '../images/public.ts';
+import { type DemoTexts, demo, demoCommand } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { EXIT } from './exit-code.ts';
 import { type InspectOptions, inspect } from './inspect.ts';
 import type { OutputOptions } from './output.ts';
 import { tunables } from './tunables.ts';
+import { UsageError } from './usage-error.ts';
+
+/** Errors whose message is one sentence about something that the command was given. */
+const SENTENCES = [
+  PlanError,
+  PrivateFileError,
+  FlashFileError,
+  FlashToolError,
+  ImageError,
+  KeyError,
+  UnknownImageError,
+] as const;
 
 /** Runs one command and resolves to its exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -17,6 +33,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     .exitOverride()
     .showHelpAfterError('(sepia --help lists what there is)');
 
+  withOutput(demoCommand(program.command('demo'))).action(async (options: DemoTexts) => {
+    status = await demo(options);
+  });
   withOutput(
     program.command('doctor').description('says whether this machine can run it, and what to do where not'),
   ).action((options: OutputOptions) => {
@@ -37,14 +56,36 @@ export async function main(argv: readonly string[]): Promise<number> {
     },
   );
 
+  endWhenNobodyReads();
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    // Help and version have code 0; commander has said the rest.
-    return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    return codeOf(error);
   }
   return status;
+}
+
+/** Says what went wrong, in one sentence where it is somebody's doing. */
+function codeOf(error: unknown): number {
+  // Help and version have code 0; commander has said the rest.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  const code =
+    error instanceof UsageError || error instanceof MachineLack
+      ? error.exitCode
+      : SENTENCES.some((kind) => error instanceof kind)
+        ? EXIT.usage
+        : null;
+  if (code === null) throw error;
+  process.stderr.write(`${(error as Error).message}\n`);
+  return code;
+}
+
+/** `sepia demo --json | head` ends with its reader. */
+function endWhenNobodyReads(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT.done);
+  });
 }
 
 function withOutput(command: Command): Command {

@@ -9,16 +9,16 @@ export interface OutputOptions {
 /** Where a command's words go. */
 export class Output {
   readonly json: boolean;
-  readonly #quiet: boolean;
+  readonly quiet: boolean;
 
   constructor(options: OutputOptions) {
     this.json = options.json ?? false;
-    this.#quiet = options.quiet ?? false;
+    this.quiet = options.quiet ?? false;
   }
 
   /** One line for people. */
   line(text: string): void {
-    if (!this.#quiet) (this.json ? process.stderr : process.stdout).write(`${text}\n`);
+    if (!this.quiet) (this.json ? process.stderr : process.stdout).write(`${text}\n`);
   }
 
   /** One object for scripts; nothing unless they asked for objects. */

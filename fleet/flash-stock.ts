@@ -38,13 +38,18 @@ export class FlashStock {
     const key = `${model.name}/${load}`;
     let base = this.#bases.get(key);
     if (base === undefined) {
-      base = this.#make(model, mac, load);
+      base = this.#make(model, mac, this.#images(load));
       this.#bases.set(key, base);
     }
     return new VirtualFlash(base, FLASH_SIZE);
   }
 
-  #make(model: ModelRow, mac: number, load: string): FlashBase {
+  /** A part of its own with this image in slot A. Throws FlashToolError when the phone would refuse it. */
+  single(model: ModelRow, mac: number, image: Uint8Array): VirtualFlash {
+    return new VirtualFlash(this.#make(model, mac, image), FLASH_SIZE);
+  }
+
+  #make(model: ModelRow, mac: number, image: Uint8Array): FlashBase {
     const part = new VirtualFlash(createFlashBase(new Uint8Array(0), sha256), FLASH_SIZE);
     createFlash(part, {
       identity: {
@@ -55,7 +60,7 @@ export class FlashStock {
       },
       bootKeys: this.#bootKeys,
       recovery: this.#images(RECOVERY),
-      image: this.#images(load),
+      image,
     });
     return createFlashBase(part.read(0, FLASH_SIZE), sha256);
   }

@@ -1,0 +1,98 @@
+import type { Command } from 'commander';
+import { Capture, MOST_PHONES, macPlan, runOf, VirtualWorld } from '../fleet/public.ts';
+import { bootViewFor } from './boot-view.ts';
+import { countsText } from './conclude.ts';
+import type { ExitCode } from './exit-code.ts';
+import { Output } from './output.ts';
+import { type RunTexts, readRunOptions, withRunOptions } from './run-options.ts';
+import { Session } from './session.ts';
+import { UsageError } from './usage-error.ts';
+import { oneOf, sccpModel, wholeNumber } from './values.ts';
+
+export interface DemoTexts extends RunTexts {
+  readonly phones: string;
+  readonly model: string;
+  readonly protocol: string;
+  readonly realistic?: boolean;
+  readonly pcap?: string;
+}
+
+const DEFAULT_SEED = 1;
+
+/** Where a world with a seed begins, so that it is the same every time: 2026-11-22T08:00:00Z. */
+const SEEDED_EPOCH = Date.UTC(2026, 10, 22, 8);
+
+/** Phones a second; they would ask for their leases all at once otherwise. */
+const DEMO_RATE = 50;
+
+export function demoCommand(command: Command): Command {
+  return withRunOptions(
+    command
+      .description('boots phones against the embedded lab on a virtual wire, and keeps them registered until Ctrl-C')
+      .option('--phones <n>', 'how many', '1')
+      .option('--model <m>', 'which model', '7975')
+      .option('--protocol <p>', 'what they speak to the call manager: sccp', 'sccp')
+      .option('--realistic', "a real phone's pace, lamps and all")
+      .option('--pcap <file>', "write what goes over the phones' cables into FILE (pcapng)"),
+  );
+}
+
+/** `sepia demo`. */
+export async function demo(texts: DemoTexts): Promise<ExitCode> {
+  const output = new Output(texts);
+  const settings = readRunOptions(texts);
+  const count = wholeNumber('--phones', texts.phones, [1, MOST_PHONES]);
+  if (oneOf('--protocol', texts.protocol, ['sccp', 'sip']) === 'sip') {
+    throw new UsageError('--protocol sip is not there yet: the firmware speaks SCCP only.');
+  }
+  const model = sccpModel(texts.model);
+  const realistic = texts.realistic === true;
+  const seed = settings.seed ?? DEFAULT_SEED;
+  const epoch = settings.seed === null ? Date.now() : SEEDED_EPOCH;
+  const session = new Session(output, settings);
+  const capture = texts.pcap === undefined ? null : new Capture(texts.pcap, epoch);
+  const phones = macPlan(runOf(String(seed)), count).map((mac) => ({ model, mac, protocol: 'sccp' as const }));
+  const world = new VirtualWorld({
+    seed,
+    phones,
+    tunables: settings.tunables,
+    realistic,
+    powerSource: 'poe',
+    epoch,
+    sinks: session.census,
+    lab: { callManager: { epoch }, protected: count > 1 },
+    ...(capture === null
+      ? {}
+      : { wire: (wire, plan, timeline) => capture.tap(wire, timeline, `SEP${plan.mac.toString(16).toUpperCase()}`) }),
+  });
+  const [first] = world.phones;
+  const name = first!.board.deviceName;
+  output.line(
+    count === 1
+      ? `${model.platform} ${name}, seed ${seed}. Its flash lives in memory and is gone at the end.`
+      : `${count} x ${model.platform}, the first is ${name}, seed ${seed}. Their flash lives in memory and is gone at the end.`,
+  );
+  const view = bootViewFor(output);
+  if (view !== null) {
+    session.stream.listen((event) => {
+      if (event.phone === name) view.hear(event);
+      else if (event.type === 'registration.accepted') view.summary(countsText(session.census));
+    });
+  }
+  const exitWhen = settings.exitWhen ?? 'never';
+  try {
+    return await session.run(world, {
+      rate: DEMO_RATE,
+      exitWhen,
+      timeoutSeconds: settings.timeoutSeconds,
+      warp: !realistic,
+      alwaysLeave: false,
+      whenAllRegistered: () => {
+        view?.finish();
+        if (exitWhen === 'never') output.line('Registered. Ctrl-C unregisters and ends.');
+      },
+    });
+  } finally {
+    capture?.close();
+  }
+}

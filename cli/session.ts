@@ -1,0 +1,67 @@
+import {
+  Census,
+  EventStream,
+  type ExitWhen,
+  PrivateFile,
+  Run,
+  type RunOptions,
+  type RunOutcome,
+  type World,
+} from '../fleet/public.ts';
+import { conclude } from './conclude.ts';
+import type { ExitCode } from './exit-code.ts';
+import type { Output } from './output.ts';
+import type { RunSettings } from './run-options.ts';
+import { stopSignals } from './stop-signals.ts';
+
+/** Events of one run: who hears them, and how far the phones are. */
+export class Session {
+  readonly stream: EventStream;
+  readonly census: Census;
+  readonly #output: Output;
+  readonly #trace: PrivateFile | null;
+
+  /**
+   * @param jsonTypes what `--json` shows; null shows all. The trace file has all.
+   * @param clock milliseconds since 1970, on a real timeline only.
+   */
+  constructor(
+    output: Output,
+    settings: RunSettings,
+    { jsonTypes = null, clock = null }: { jsonTypes?: readonly string[] | null; clock?: (() => number) | null } = {},
+  ) {
+    this.#output = output;
+    this.stream = new EventStream(clock);
+    this.census = new Census(this.stream);
+    this.#trace = settings.trace === null ? null : new PrivateFile(settings.trace);
+    const trace = this.#trace;
+    if (trace !== null) this.stream.listen((event) => trace.write(`${JSON.stringify(event)}\n`));
+    if (output.json) this.stream.listen((event) => output.object(event), jsonTypes);
+  }
+
+  /** Runs the world to its end, leaves the network, tells the verdicts. */
+  async run(
+    world: World,
+    options: Omit<RunOptions, 'world' | 'census' | 'stop' | 'silence'>,
+    hooks: { readonly ended?: (outcome: RunOutcome, run: Run) => void } = {},
+  ): Promise<ExitCode> {
+    const { stream, census } = this;
+    const output = this.#output;
+    const signals = stopSignals(() => output.line('Leaving the network; Ctrl-C again falls silent at once.'));
+    const { exitWhen }: { exitWhen: ExitWhen } = options;
+    census.expect(world.phones);
+    const run = new Run({ ...options, world, census, stop: signals.stop, silence: signals.silence });
+    try {
+      const outcome = await run.watch();
+      const verdicts = census.verdicts();
+      await run.leave(outcome);
+      const code = conclude(outcome, exitWhen, verdicts, { stream, output, at: world.timeline.now() });
+      hooks.ended?.(outcome, run);
+      return code;
+    } finally {
+      signals.release();
+      await world.close();
+      this.#trace?.close();
+    }
+  }
+}

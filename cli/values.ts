@@ -1,0 +1,62 @@
+import { MODELS, modelNamed } from '../device/models.ts';
+import type { ModelRow } from '../hal/board.ts';
+import { TUNABLES, type Tunable, type TunableValues } from '../hal/tunables.ts';
+import { UsageError } from './usage-error.ts';
+
+/** Reads what people write behind options. Each throws UsageError with one sentence. */
+
+export function wholeNumber(option: string, text: string, [min, max]: readonly [number, number]): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new UsageError(`${option} takes a whole number from ${min} to ${max}, not "${text}".`);
+}
+
+export function positiveNumber(option: string, text: string, max: number): number {
+  const value = /^\d{1,9}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
+  if (value > 0 && value <= max) return value;
+  throw new UsageError(`${option} takes a number above 0 and up to ${max}, not "${text}".`);
+}
+
+export function oneOf<T extends string>(option: string, text: string, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === text);
+  if (found !== undefined) return found;
+  throw new UsageError(`${option} takes ${choices.join(', ')}, not "${text}".`);
+}
+
+export function model(text: string): ModelRow {
+  const found = modelNamed(text);
+  if (found !== null) return found;
+  throw new UsageError(`--model "${text}" is not known; there are ${MODELS.map(({ name }) => name).join(', ')}.`);
+}
+
+/** A model that the firmware can bring up: it speaks SCCP so far. */
+export function sccpModel(text: string): ModelRow {
+  const found = model(text);
+  if (found.protocols.includes('sccp')) return found;
+  const others = MODELS.filter(({ protocols }) => protocols.includes('sccp')).map(({ name }) => name);
+  throw new UsageError(
+    `The ${found.name} speaks SIP only, which the firmware does not speak yet; --model takes ${others.join(', ')}.`,
+  );
+}
+
+/** `NAME=VALUE` as often as it is given. */
+export function tunableOverrides(texts: readonly string[]): Partial<TunableValues> {
+  return Object.fromEntries(texts.map(tunableOverride));
+}
+
+function tunableOverride(text: string): [string, number | string] {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new UsageError(`--set takes NAME=VALUE, not "${text}".`);
+  const name = text.slice(0, equals);
+  const value = text.slice(equals + 1);
+  if (!Object.hasOwn(TUNABLES, name)) {
+    throw new UsageError(`--set: there is no tunable "${name}"; sepia tunables lists them.`);
+  }
+  const tunable: Tunable = TUNABLES[name as keyof typeof TUNABLES];
+  if (tunable.kind === 'choice') return [name, oneOf(`--set ${name}`, value, tunable.choices)];
+  const number = /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
+  if (number >= tunable.min && number <= tunable.max) return [name, number];
+  throw new UsageError(
+    `--set ${name} takes a number from ${tunable.min} to ${tunable.max} (${tunable.unit}), not "${value}".`,
+  );
+}

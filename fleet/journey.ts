@@ -1,0 +1,94 @@
+import type { Instant } from '../hal/timer.ts';
+import type { EventType, StageName, TraceEvents } from '../hal/trace.ts';
+
+/** `unstarted`: its turn has not come. `dark`: it was plugged in and has no power, or none any more. */
+export type JourneyState = 'unstarted' | 'dark' | 'starting' | 'registered' | 'halted';
+
+export interface StageFailure {
+  readonly stage: StageName;
+  readonly reason: string;
+}
+
+/** How far one phone has come, read off its events. */
+export class Journey {
+  readonly phone: string;
+  state: JourneyState = 'unstarted';
+  /** The stage it is in, or waits to enter again. */
+  stage: StageName | null = null;
+  enteredAt: Instant = 0;
+  poweredAt: Instant | null = null;
+  /** Of the first registration. */
+  registeredAt: Instant | null = null;
+  /** The last failure that was not overcome: a step that was left well afterwards takes it back. */
+  failure: StageFailure | null = null;
+  /** What goes with the failure: the call manager's words, a payload's fault. */
+  detail: string | null = null;
+  linkUp = false;
+  faults = 0;
+  /** Why this program itself stopped the phone. */
+  refusal: string | null = null;
+
+  constructor(phone: string) {
+    this.phone = phone;
+  }
+
+  /** It is plugged in: power is the switch's business now. */
+  begin(): void {
+    if (this.state === 'unstarted') this.state = 'dark';
+  }
+
+  hear(at: Instant, type: EventType, fields: TraceEvents[EventType]): void {
+    switch (type) {
+      case 'power.on':
+        this.state = 'starting';
+        this.poweredAt ??= at;
+        return;
+      case 'power.off':
+        this.state = 'dark';
+        return;
+      case 'power.reset':
+        this.state = 'starting';
+        return;
+      case 'link.up':
+      case 'link.down':
+        this.linkUp = type === 'link.up';
+        return;
+      case 'stage.enter':
+        this.stage = (fields as TraceEvents['stage.enter']).stage;
+        this.enteredAt = at;
+        return;
+      case 'stage.leave':
+        this.#left(fields as TraceEvents['stage.leave']);
+        return;
+      case 'registration.accepted':
+        this.registeredAt ??= at;
+        this.state = 'registered';
+        this.failure = null;
+        this.detail = null;
+        return;
+      case 'registration.lost':
+        if (this.state === 'registered') this.state = 'starting';
+        return;
+      case 'registration.rejected':
+        this.detail = (fields as TraceEvents['registration.rejected']).reason;
+        return;
+      case 'fault':
+        this.#faulted(fields as TraceEvents['fault']);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #left({ stage, outcome, reason }: TraceEvents['stage.leave']): void {
+    if (outcome === 'failed') this.failure = { stage, reason: reason ?? `${stage}.failed` };
+    else if (this.failure?.stage === stage) this.failure = null;
+  }
+
+  #faulted({ reason, detail }: TraceEvents['fault']): void {
+    this.faults++;
+    this.detail = detail.split('\n', 1)[0] ?? detail;
+    if (reason === 'nothing-to-run') this.state = 'halted';
+    else this.failure = { stage: this.stage ?? 'image', reason: `phone.${reason}` };
+  }
+}

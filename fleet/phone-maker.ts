@@ -1,0 +1,109 @@
+import { Cpu } from '../device/cpu.ts';
+import { Phone, type PhoneSinks } from '../device/phone.ts';
+import type { ModelRow } from '../hal/board.ts';
+import type { Flash } from '../hal/flash.ts';
+import { HostSecureElement } from '../hal/host/secure-element.ts';
+import type { Mac } from '../hal/nic.ts';
+import type { PowerSource } from '../hal/power.ts';
+import type { Rng } from '../hal/rng.ts';
+import type { Timeline } from '../hal/timeline.ts';
+import type { TunableValues } from '../hal/tunables.ts';
+import { VirtualWallClock } from '../hal/virtual/clock.ts';
+import type { WireEnd } from '../hal/wire-end.ts';
+import { developmentKey } from '../images/public.ts';
+import { readBootKeys } from '../storage/board-record.ts';
+import { FLASH_MAP } from '../storage/flash-map.ts';
+import { RecordStore } from '../storage/record-store.ts';
+import { Settings } from '../storage/settings.ts';
+import { FlashStock, type ImageReader, readBuiltImage } from './flash-stock.ts';
+
+/** One phone of a plan. */
+export interface PhonePlan {
+  readonly model: ModelRow;
+  readonly mac: Mac;
+  readonly protocol: 'sccp' | 'sip';
+  /** Without it the one that follows from the MAC. */
+  readonly serial?: string;
+  /** Its flash part; without it a new one, in memory, with the model's load and the development key. */
+  readonly flash?: Flash;
+  /** Stands in the new flash instead of the model's load. */
+  readonly image?: Uint8Array;
+  /** Settings that are written into the flash before power-on, by name. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** What all phones of a world have in common. */
+export interface PhoneMakerOptions {
+  readonly timeline: Timeline;
+  readonly tunables: TunableValues;
+  readonly realistic: boolean;
+  readonly powerSource: PowerSource;
+  readonly sinks: PhoneSinks;
+  /** Calendar time of the world's beginning, milliseconds since 1970. */
+  readonly epoch: number;
+  readonly images?: ImageReader;
+  /** Every phone gets a payload context of its own; otherwise all phones of a load share one. */
+  readonly contextPerPhone?: boolean;
+  /** The chance of one phone. */
+  readonly rng: (mac: Mac) => Rng;
+}
+
+/** A setting or an image that this phone cannot take. The message is one sentence. */
+export class PlanError extends Error {
+  override readonly name = 'PlanError';
+}
+
+/** Puts phones together: flash, secure element, board. */
+export class PhoneMaker {
+  readonly cpu = new Cpu();
+  readonly #options: PhoneMakerOptions;
+  readonly #stock: FlashStock;
+
+  constructor(options: PhoneMakerOptions) {
+    this.#options = options;
+    this.#stock = new FlashStock(options.images ?? readBuiltImage, [developmentKey().bootKey]);
+  }
+
+  /** Throws PlanError. */
+  make(plan: PhonePlan, wire: WireEnd): { phone: Phone; flash: Flash } {
+    const { timeline, tunables, realistic, powerSource, sinks, epoch, rng } = this.#options;
+    const { model, mac } = plan;
+    const flash = plan.flash ?? this.#newFlash(plan);
+    writeSettings(flash, plan.settings ?? {});
+    const bootKeys = readBootKeys(flash);
+    const phone = new Phone({
+      model,
+      mac,
+      ...(plan.serial === undefined ? {} : { serial: plan.serial }),
+      flash,
+      wire,
+      powerSource,
+      rng: rng(mac),
+      wallClock: new VirtualWallClock(timeline, epoch),
+      secure: (complete) => new HostSecureElement({ timeline, bootKeys, complete }),
+      timeline,
+      cpu: this.#options.contextPerPhone === true ? new Cpu() : this.cpu,
+      tunables,
+      realistic,
+      sinks,
+    });
+    return { phone, flash };
+  }
+
+  #newFlash({ model, mac, protocol, image }: PhonePlan): Flash {
+    if (image !== undefined) return this.#stock.single(model, mac, image);
+    const load = model.loads[protocol];
+    if (load === undefined) throw new PlanError(`The ${model.name} has no ${protocol.toUpperCase()} load.`);
+    return this.#stock.take(model, mac, load);
+  }
+}
+
+function writeSettings(flash: Flash, wanted: Readonly<Record<string, string>>): void {
+  const entries = Object.entries(wanted);
+  if (entries.length === 0) return;
+  const settings = new Settings(RecordStore.open(flash, FLASH_MAP.settings));
+  for (const [name, text] of entries) {
+    const problem = settings.set(name as Parameters<Settings['set']>[0], text);
+    if (problem !== null) throw new PlanError(problem);
+  }
+}

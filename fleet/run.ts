@@ -1,0 +1,144 @@
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { MINUTE, SECOND } from '../hal/timer.ts';
+import type { Census } from './census.ts';
+import { Ramp } from './ramp.ts';
+import type { World } from './world.ts';
+
+/** What ends a run: all phones registered, a verdict on each, or the operator alone. */
+export const EXIT_CONDITIONS = ['registered', 'decided', 'never'] as const;
+export type ExitWhen = (typeof EXIT_CONDITIONS)[number];
+
+export interface RunOptions {
+  readonly world: World;
+  readonly census: Census;
+  /** Phones a second. */
+  readonly rate: number;
+  readonly exitWhen: ExitWhen;
+  /** Real seconds; null waits for ever. */
+  readonly timeoutSeconds: number | null;
+  /** Skip idle time until all phones are registered, where time is simulated. */
+  readonly warp: boolean;
+  /** Raised when the operator wants an end: phones leave in order. */
+  readonly stop: AbortSignal;
+  /** Raised when the operator wants it now. */
+  readonly silence: AbortSignal;
+  /** Whether the network is left in order at every end; otherwise at the operator's wish only. */
+  readonly alwaysLeave: boolean;
+  /** Called once, when all are registered for the first time. */
+  readonly whenAllRegistered?: () => void;
+  /** Why the run has to stop now; asked often. Null while it may go on. */
+  readonly stopReason?: () => StopReason | null;
+}
+
+export type RunOutcome =
+  | { readonly kind: 'reached' }
+  | { readonly kind: 'timed-out' }
+  /** By the operator. */
+  | { readonly kind: 'stopped' }
+  | ({ readonly kind: 'given-up' } & StopReason);
+
+/** Why a run stops by itself. */
+export interface StopReason {
+  /** One sentence. */
+  readonly text: string;
+  /** For the safety of others, rather than for its own trouble. */
+  readonly refused: boolean;
+}
+
+export interface GeneratorHealth {
+  readonly realSeconds: number;
+  /** How late the event loop was, milliseconds. */
+  readonly eventLoopLag: { readonly p50: number; readonly p99: number; readonly max: number };
+  readonly ringDrops: number;
+}
+
+/** How long phones have to unregister and to give their leases back. */
+const LEAVE_TIME = 10 * SECOND;
+
+/** A phone that has not registered after so long is not going to without somebody's help, who would rather see the world go at its own pace. */
+const LONGEST_WARP = 30 * MINUTE;
+
+const LAG_RESOLUTION_MILLISECONDS = 10;
+const NANOSECONDS_A_MILLISECOND = 1e6;
+
+/** One run: phones are switched on by the ramp, and watched until the exit condition, the timeout or the operator ends it. */
+export class Run {
+  readonly ramp: Ramp;
+  readonly #options: RunOptions;
+  readonly #lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MILLISECONDS });
+  readonly #startedAt = performance.now();
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    const { world, census, rate } = options;
+    this.ramp = new Ramp({
+      timeline: world.timeline,
+      rate,
+      count: world.phones.length,
+      start: (index) => {
+        census.begin(index, world.timeline.now());
+        world.powerOn(index);
+      },
+    });
+  }
+
+  /** Resolves when the exit condition is decided; the phones are as they are then. */
+  async watch(): Promise<RunOutcome> {
+    const { world, census, exitWhen, stop, silence, timeoutSeconds, warp, stopReason } = this.#options;
+    this.#lag.enable();
+    this.ramp.begin();
+    const timeout = timeoutSeconds === null ? null : AbortSignal.timeout(timeoutSeconds * 1000);
+    const signal = AbortSignal.any([stop, silence, ...(timeout === null ? [] : [timeout])]);
+    const own: { reason: StopReason | null } = { reason: null };
+    const given = (): boolean => {
+      own.reason ??= stopReason?.() ?? null;
+      return own.reason !== null;
+    };
+    const isMet = (): boolean => given() || (exitWhen === 'decided' ? census.allDecided : census.allRegistered);
+    const isLate = (): boolean => exitWhen === 'never' && world.timeline.now() >= LONGEST_WARP;
+    let outcome = await world.go({ until: () => isMet() || (warp && isLate()), signal, skipIdle: warp });
+    if (outcome === 'reached' && own.reason === null && census.allRegistered) this.#options.whenAllRegistered?.();
+    if (exitWhen === 'never' && outcome !== 'aborted' && own.reason === null) {
+      outcome = await world.go({ until: given, signal, skipIdle: false });
+    }
+    if (own.reason !== null) return { kind: 'given-up', ...own.reason };
+    if (outcome === 'reached') return { kind: 'reached' };
+    if (outcome === 'aborted' && (stop.aborted || silence.aborted)) return { kind: 'stopped' };
+    // A run without an end of its own has lasted as long as it should.
+    return exitWhen === 'never' && census.allRegistered ? { kind: 'reached' } : { kind: 'timed-out' };
+  }
+
+  /** Takes the phones off the network: in order, then all at once what is left. */
+  async leave(outcome: RunOutcome): Promise<void> {
+    const { world, silence, alwaysLeave } = this.#options;
+    this.ramp.stop();
+    if ((alwaysLeave || outcome.kind === 'stopped') && !silence.aborted) {
+      for (const phone of world.phones) phone.shutdown(LEAVE_TIME);
+      const limit = world.timeline.now() + LEAVE_TIME + SECOND;
+      // Those before this one are off, and stay it.
+      let next = 0;
+      const areGone = (): boolean => {
+        while (world.phones[next]?.state === 'off') next++;
+        return next === world.phones.length || world.timeline.now() >= limit;
+      };
+      await world.go({ until: areGone, signal: silence, skipIdle: true });
+    }
+    await world.close();
+    this.#lag.disable();
+  }
+
+  health(): GeneratorHealth {
+    // Node records the whole span between two looks.
+    const milliseconds = (nanoseconds: number): number =>
+      Math.max(0, Math.round(nanoseconds / NANOSECONDS_A_MILLISECOND - LAG_RESOLUTION_MILLISECONDS));
+    return {
+      realSeconds: Math.round(performance.now() - this.#startedAt) / 1000,
+      eventLoopLag: {
+        p50: milliseconds(this.#lag.percentile(50)),
+        p99: milliseconds(this.#lag.percentile(99)),
+        max: milliseconds(this.#lag.max),
+      },
+      ringDrops: this.#options.world.ringDrops(),
+    };
+  }
+}

@@ -1,0 +1,191 @@
+import type { StageName } from '../hal/trace.ts';
+import type { Journey } from './journey.ts';
+
+/** The last word on a phone. */
+export interface Verdict {
+  readonly outcome: 'registered' | 'not-registered' | 'refused';
+  /** The step it is in, or did not get beyond. */
+  readonly stage: StageName;
+  /** Stable slug; `registered` when it is. */
+  readonly cause: string;
+  readonly text: string;
+  /** What to look at, the likeliest first. */
+  readonly lookAt: readonly string[];
+}
+
+interface Cause {
+  readonly text: string;
+  readonly lookAt: readonly string[];
+  /** The phone is on its way back to a step, or has only begun it: no verdict follows from that yet. */
+  readonly passing?: true;
+}
+
+const DHCP_ADVICE = [
+  'the DHCP server and its pool for this VLAN',
+  'the relay (ip helper-address) of the voice VLAN',
+  'the voice VLAN of the switch port',
+];
+const TFTP_ADVICE = [
+  'option 150 or 66 of the DHCP server',
+  'the TFTP service of the call manager',
+  'a firewall between phone and server (UDP 69)',
+];
+const FILE_ADVICE = [
+  "the device in the call manager's database",
+  'the MAC address in the device name',
+  'the TFTP service',
+];
+const CALL_MANAGER_ADVICE = [
+  'the call manager service',
+  'the route to the call managers, and a firewall on TCP 2000',
+  'processNodeName in the configuration, and DNS if it is a name',
+];
+
+/** What reasons of failed stages mean, and what to look at. Reasons are the firmware's own slugs. */
+const CAUSES: Readonly<Record<string, Cause>> = {
+  'power.none': {
+    text: 'The phone got no power.',
+    lookAt: ['the power budget of the switch', 'PoE on the port', 'an external supply'],
+  },
+  'ramp.not-started': { text: 'The phone was not switched on yet.', lookAt: ['--rate', '--timeout'], passing: true },
+  'image.none': {
+    text: 'Flash holds nothing that can be run.',
+    lookAt: ['sepia flash info', 'the signature of the image and the boot keys of the flash'],
+  },
+  'phone.exception': {
+    text: "The phone's software faulted.",
+    lookAt: ['the crash log (sepia flash info)', 'the image'],
+  },
+  'phone.watchdog': {
+    text: "The phone's software looped and was stopped.",
+    lookAt: ['the crash log (sepia flash info)', 'the image'],
+  },
+  'link.down': {
+    text: 'The phone has no link.',
+    lookAt: ['the cable', 'whether the interface is up', 'whether the switch port is shut down'],
+    passing: true,
+  },
+  'vlan.undecided': {
+    text: 'The voice VLAN is not decided yet.',
+    lookAt: ['CDP and LLDP-MED of the switch port', 'the tunable vlan.totalWait'],
+    passing: true,
+  },
+  'vlan.changed': { text: 'The switch has changed the voice VLAN.', lookAt: ['the switch port'], passing: true },
+  'dhcp.no-offer': { text: 'No DHCP server offered an address.', lookAt: DHCP_ADVICE },
+  'dhcp.expired': { text: 'The lease ran out and no server renewed it.', lookAt: DHCP_ADVICE, passing: true },
+  'dhcp.nak': { text: 'The DHCP server refused the address.', lookAt: DHCP_ADVICE, passing: true },
+  'dhcp.conflict': {
+    text: 'Somebody else has the address that the DHCP server gave.',
+    lookAt: ['static addresses inside the DHCP pool', 'a second DHCP server'],
+    passing: true,
+  },
+  'static.no-address': { text: 'DHCP is off and no address is set.', lookAt: ['the setting address'] },
+  'static.no-mask': { text: 'DHCP is off and no subnet mask is set.', lookAt: ['the setting mask'] },
+  'static.no-tftp1': {
+    text: 'DHCP is off and no TFTP server is set.',
+    lookAt: ['the settings alternateTftp and tftp1'],
+  },
+  'tftp.no-server': { text: 'Nothing says which TFTP server to ask.', lookAt: TFTP_ADVICE },
+  'tftp.timeout': { text: 'No TFTP server answered.', lookAt: TFTP_ADVICE },
+  'tftp.error': { text: 'The TFTP server answered with an error.', lookAt: ['the log of the TFTP server'] },
+  'config.not-found': { text: 'No server has a configuration file for the phone.', lookAt: FILE_ADVICE },
+  'config.malformed': { text: 'The configuration file cannot be read.', lookAt: ['the file that the server serves'] },
+  'config.too-large': {
+    text: 'The configuration file is larger than the phone takes.',
+    lookAt: ['the file', 'the tunable file.maxConfigSize'],
+  },
+  'config.no-callmanager': {
+    text: 'The configuration names no call manager.',
+    lookAt: ['callManagerGroup in the configuration file'],
+  },
+  'autoregister.disabled': {
+    text: 'The call manager does not know the phone, and takes no unknown ones.',
+    lookAt: FILE_ADVICE,
+  },
+  'autoregister.refused': {
+    text: 'The call manager does not know the phone, and it was not told to register itself.',
+    lookAt: ["the device in the call manager's database", '--auto-register'],
+  },
+  'protocol.not-supported': {
+    text: 'The configuration wants SIP, which this load does not speak.',
+    lookAt: ['the protocol of the device in the call manager'],
+  },
+  'register.rejected': {
+    text: 'The call manager rejected the registration.',
+    lookAt: ["the device in the call manager's database", 'its model and protocol', 'the log of the call manager'],
+  },
+  'callmanager.unreachable': { text: 'No call manager could be reached.', lookAt: CALL_MANAGER_ADVICE },
+  'mac.in-use': {
+    text: "Somebody else on the wire has the phone's MAC address.",
+    lookAt: ['another Sepia on this wire (--run gives other addresses)', '--mac'],
+  },
+};
+
+/** A phone that has not failed yet but does not come further: what it waits for, by stage. */
+const WAITING_FOR: Readonly<Record<StageName, string>> = {
+  power: 'power.none',
+  image: 'image.none',
+  'voice-vlan': 'vlan.undecided',
+  address: 'dhcp.no-offer',
+  'tftp-server': 'tftp.no-server',
+  'ctl-file': 'tftp.timeout',
+  'itl-file': 'tftp.timeout',
+  configuration: 'tftp.timeout',
+  'call-manager': 'callmanager.unreachable',
+};
+
+/** Files that a phone does without. */
+const OPTIONAL: ReadonlySet<StageName> = new Set(['ctl-file', 'itl-file']);
+
+/** What is to be said of a phone as it stands. */
+export function verdictOf(journey: Journey): Verdict {
+  const { stage, detail, refusal } = journey;
+  if (refusal !== null) return said('refused', stage ?? 'power', refusal, null);
+  if (journey.state === 'registered') {
+    return {
+      outcome: 'registered',
+      stage: 'call-manager',
+      cause: 'registered',
+      text: 'The phone is registered.',
+      lookAt: [],
+    };
+  }
+  if (journey.state === 'unstarted') return said('not-registered', 'power', 'ramp.not-started', null);
+  if (journey.state === 'dark') return said('not-registered', 'power', 'power.none', null);
+  if (journey.state === 'halted') return said('not-registered', 'image', 'image.none', detail);
+  const failure = lastingFailure(journey);
+  if (failure !== null) return said('not-registered', failure.stage, failure.reason, detail);
+  const at = stage ?? 'power';
+  const cause = at === 'voice-vlan' && !journey.linkUp ? 'link.down' : WAITING_FOR[at];
+  return said('not-registered', at, cause, null);
+}
+
+/** Whether the verdict will not change by waiting for what the phone does now: it is registered, or a step it cannot do without has failed. */
+export function isDecided(journey: Journey): boolean {
+  const { state, refusal } = journey;
+  if (state === 'registered' || state === 'halted' || refusal !== null) return true;
+  const failure = state === 'starting' ? lastingFailure(journey) : null;
+  return failure !== null && isFinal(failure.reason);
+}
+
+function lastingFailure({ failure }: Journey): Journey['failure'] {
+  return failure === null || OPTIONAL.has(failure.stage) ? null : failure;
+}
+
+/** An edge back to an earlier step (`registration.closed`, `restart`) is no verdict; every other failure is, also one that this table does not know. */
+function isFinal(reason: string): boolean {
+  if (reason.startsWith('registration.') || reason === 'restart') return false;
+  return CAUSES[reason]?.passing !== true;
+}
+
+function said(outcome: Verdict['outcome'], stage: StageName, cause: string, detail: string | null): Verdict {
+  const known = CAUSES[cause];
+  const text = known?.text ?? `The step ${stage} failed: ${cause}.`;
+  return {
+    outcome,
+    stage,
+    cause,
+    text: detail === null ? text : `${text.slice(0, -1)}: ${detail}`,
+    lookAt: known?.lookAt ?? ['the events of this phone (--trace FILE)'],
+  };
+}
