@@ -9,6 +9,7 @@ const run = promisify(execFile);
 
 /** Off unless asked for, since a capture on the sending machine usually comes before the card fills them in. Here they must be right. */
 const CHECK_SUMS = ['ip', 'udp', 'tcp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]);
+
 /** Records an interface of the peers' namespace; `stop` the daemon before the file is read. */
 export async function startCapture(peers: PeerNamespace, name: string, file: string): Promise<Daemon> {
   const daemon = peers.start('dumpcap', ['dumpcap', '-q', '-i', name, '-w', file]);
@@ -24,7 +25,8 @@ export async function readCapture(
 ): Promise<readonly (readonly string[])[]> {
   const wanted = fields.flatMap((field) => ['-e', field]);
   const args = [
-    ...READING,
+    '-n',
+    ...CHECK_SUMS,
     '-r',
     file,
     '-Y',
