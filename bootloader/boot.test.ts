@@ -75,9 +75,9 @@ describe('boot', () => {
     const trial = bench.boot('load-update');
     expect(trial).toMatchObject({ slot: 'B', load: 'NEW', trial: true });
     expect(trial.services.slots()).toEqual([
-      { slot: 'A', state: 'confirmed', load: 'OLD', version: '9.4.2', running: false },
-      { slot: 'B', state: 'trial', load: 'NEW', version: '9.4.2', running: true },
-      { slot: 'recovery', state: 'empty', load: null, version: null, running: false },
+      { slot: 'A', state: 'confirmed', load: 'OLD', version: '9.4.2', digest: expect.any(String), running: false },
+      { slot: 'B', state: 'trial', load: 'NEW', version: '9.4.2', digest: trial.digest, running: true },
+      { slot: 'recovery', state: 'empty', load: null, version: null, digest: null, running: false },
     ]);
     trial.services.confirm();
     expect(bench.boot()).toMatchObject({ slot: 'B', trial: false });

@@ -1,6 +1,7 @@
 import type { BootRecord, SlotName } from '../hal/entry-points.ts';
 import type { Hal } from '../hal/hal.ts';
 import type { ResetReason } from '../hal/power.ts';
+import { type Duration, MINUTE } from '../hal/timer.ts';
 import { hexOf } from '../storage/ascii.ts';
 import { BootState } from '../storage/boot-state.ts';
 import { lastFault } from '../storage/crash-log.ts';
@@ -18,12 +19,16 @@ export interface BootOptions {
   readonly allowUnsigned?: boolean;
   /** Boots that a new image has to prove itself in, 1 to 4. */
   readonly trialBoots?: number;
+  /** Microseconds within which a new image has to confirm itself on its trial boot, else the board's watchdog resets it. */
+  readonly trialTime?: Duration;
   /** Faults without a registration in between after which a confirmed image gives way. */
   readonly maxFaults?: number;
 }
 
 const DEFAULT_TRIAL_BOOTS = 1;
 const DEFAULT_MAX_FAULTS = 3;
+/** Time for DHCP, files and a few fruitless rounds through the call managers; a real phone is registered within two or three minutes. */
+export const DEFAULT_TRIAL_TIME: Duration = 15 * MINUTE;
 
 /** What the board has to do: the bootloader itself never jumps. */
 export type BootDecision =

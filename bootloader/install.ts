@@ -1,4 +1,4 @@
-import type { Installer } from '../hal/entry-points.ts';
+import type { Installer, InstallRefusal } from '../hal/entry-points.ts';
 import { SECTOR_SIZE } from '../hal/flash.ts';
 import { BootState } from '../storage/boot-state.ts';
 import { FLASH_MAP, imageCapacity, SLOTS, type Slot } from '../storage/flash-map.ts';
@@ -14,25 +14,38 @@ import { isRefusal, type VerifyHal, type VerifyPolicy, verifySlot } from './veri
 export class SlotInstaller implements Installer {
   readonly #hal: VerifyHal;
   readonly #slot: Slot;
-  readonly #size: number;
+  readonly #size: number | null;
+  readonly #load: string | null;
   readonly #policy: VerifyPolicy;
   readonly #sector = new Uint8Array(SECTOR_SIZE);
   #written = 0;
   #state: 'writing' | 'failed' | 'done' = 'writing';
+  #refusal: InstallRefusal | null = null;
 
-  /** @param size the whole image in octets, at most the slot's capacity. */
-  constructor(hal: VerifyHal, slot: Slot, size: number, policy: VerifyPolicy) {
+  /**
+   * @param size the whole image in octets, at most the slot's capacity; null when it is not known yet.
+   * @param load the load name that the image has to have; null for any.
+   */
+  constructor(hal: VerifyHal, slot: Slot, size: number | null, policy: VerifyPolicy, load: string | null = null) {
     this.#hal = hal;
     this.#slot = slot;
     this.#size = size;
     this.#policy = policy;
+    this.#load = load;
     eraseTrailer(hal.flash, slot);
+  }
+
+  get refusal(): InstallRefusal | null {
+    return this.#refusal;
   }
 
   write(octets: Uint8Array): string | null {
     this.#mustBeWriting();
-    if (this.#written + octets.length > this.#size)
-      return this.#fail(`the image is larger than the ${this.#size} octets announced`);
+    const limit = this.#size ?? imageCapacity(this.#slot);
+    if (this.#written + octets.length > limit) {
+      const what = this.#size === null ? 'slot holds' : 'octets announced';
+      return this.#fail('size', `the image is larger than the ${limit} ${what}`);
+    }
     for (let done = 0; done < octets.length; ) {
       const at = this.#written % SECTOR_SIZE;
       const count = Math.min(SECTOR_SIZE - at, octets.length - done);
@@ -49,8 +62,8 @@ export class SlotInstaller implements Installer {
 
   finish(): string | null {
     this.#mustBeWriting();
-    if (this.#written !== this.#size)
-      return this.#fail(`the image ended after ${this.#written} of ${this.#size} octets`);
+    if (this.#written !== (this.#size ?? this.#written))
+      return this.#fail('malformed', `the image ended after ${this.#written} of ${this.#size} octets`);
     if (this.#written % SECTOR_SIZE !== 0) {
       const error = this.#flush();
       if (error !== null) return error;
@@ -58,9 +71,10 @@ export class SlotInstaller implements Installer {
     const state = new BootState(this.#hal.flash);
     const securityCounter = Math.max(state.securityCounter(), this.#policy.securityCounter);
     const verdict = verifySlot(this.#hal, this.#slot, { ...this.#policy, securityCounter });
-    if (isRefusal(verdict)) return this.#fail(verdict.refused);
-    if (verdict.image.length !== this.#size)
-      return this.#fail(`${this.#size - verdict.image.length} octets follow the image`);
+    if (isRefusal(verdict)) return this.#fail(verdict.kind, verdict.refused);
+    const { length, load } = verdict.image;
+    if (length !== this.#written) return this.#fail('malformed', `${this.#written - length} octets follow the image`);
+    if (load !== (this.#load ?? load)) return this.#fail('load', `it is load ${load}, not ${this.#load}`);
     state.clearFaults(this.#slot);
     markInstalled(this.#hal.flash, this.#slot, nextSequence(this.#hal));
     this.#state = 'done';
@@ -68,7 +82,7 @@ export class SlotInstaller implements Installer {
   }
 
   abort(): void {
-    if (this.#state === 'writing') this.#fail('aborted');
+    if (this.#state === 'writing') this.#fail(null, 'aborted');
   }
 
   /** Writes the sector that has been collected. */
@@ -77,7 +91,7 @@ export class SlotInstaller implements Installer {
     const start = this.#written - length;
     if (start === 0) {
       const header = parseHeader({ size: length, read: (at, count) => this.#sector.slice(at, at + count) });
-      if (isMalformed(header)) return this.#fail(header.malformed);
+      if (isMalformed(header)) return this.#fail('malformed', header.malformed);
     }
     const offset = FLASH_MAP[this.#slot].offset + start;
     const { flash } = this.#hal;
@@ -87,8 +101,9 @@ export class SlotInstaller implements Installer {
   }
 
   /** Leaves the slot without even the beginning of an image. */
-  #fail(reason: string): string {
+  #fail(refusal: InstallRefusal | null, reason: string): string {
     this.#state = 'failed';
+    this.#refusal = refusal;
     this.#hal.flash.erase(FLASH_MAP[this.#slot].offset);
     return reason;
   }

@@ -1,4 +1,5 @@
 import type { BootServices, SlotName, SlotReport } from '../hal/entry-points.ts';
+import type { Hal } from '../hal/hal.ts';
 import { BootState } from '../storage/boot-state.ts';
 import { FLASH_MAP, SLOTS, type Slot } from '../storage/flash-map.ts';
 import { HEADER_SIZE, versionText } from '../storage/image-format.ts';
@@ -6,13 +7,15 @@ import { markConfirmed, readTrailer, stateOf } from '../storage/slot-trailer.ts'
 import { checkSize, SlotInstaller } from './install.ts';
 import { isRefusal, UNSIGNED, type VerifiedImage, type VerifyHal, type VerifyPolicy, verifySlot } from './verify.ts';
 
+export type ServicesHal = VerifyHal & Pick<Hal, 'trace'>;
+
 /**
  * The bootloader's functions for the software it starts, handed over at hand-off as UEFI does.
  *
  * @param running what `boot` verified and now runs.
  */
 export function bootServices(
-  hal: VerifyHal,
+  hal: ServicesHal,
   slot: SlotName,
   running: VerifiedImage,
   policy: VerifyPolicy,
@@ -22,18 +25,27 @@ export function bootServices(
       if (slot !== 'recovery') confirm(hal, slot, running);
     },
     slots: () => [...SLOTS.map((name) => reportSlot(hal, name, slot, policy)), reportRecovery(hal, slot, policy)],
-    beginInstall: (size) => {
+    beginInstall: (size, load) => {
       const target = installTarget(hal, slot);
-      return checkSize(target, size) ?? new SlotInstaller(hal, target, size, policy);
+      const tooLarge = size === null ? null : checkSize(target, size);
+      return tooLarge ?? new SlotInstaller(hal, target, size, policy, load);
     },
   };
 }
 
 /** Counter after mark: an image that was cut off in between is confirmed, and the next boot raises the counter. */
-function confirm(hal: VerifyHal, slot: Slot, running: VerifiedImage): void {
-  if (!readTrailer(hal.flash, slot).confirmed) markConfirmed(hal.flash, slot);
+function confirm(hal: ServicesHal, slot: Slot, running: VerifiedImage): void {
+  const isNew = !readTrailer(hal.flash, slot).confirmed;
+  if (isNew) markConfirmed(hal.flash, slot);
   const state = new BootState(hal.flash);
   raiseCounter(state, running);
+  if (isNew) {
+    hal.trace.event('boot.confirmed', {
+      slot,
+      load: running.image.load,
+      securityCounter: state.securityCounter(),
+    });
+  }
   if (state.faults(slot) > 0) state.clearFaults(slot);
 }
 
@@ -54,12 +66,12 @@ function installTarget(hal: VerifyHal, running: SlotName): Slot {
 
 export function reportSlot(hal: VerifyHal, slot: Slot, running: SlotName | null, policy: VerifyPolicy): SlotReport {
   const state = stateOf(readTrailer(hal.flash, slot));
-  const nothing = { slot, load: null, version: null, running: false };
+  const nothing = { slot, load: null, version: null, digest: null, running: false };
   if (state === 'empty') return { ...nothing, state };
   const verdict = verifySlot(hal, slot, policy);
   if (isRefusal(verdict)) return { ...nothing, state: 'invalid' };
   const { load, version } = verdict.image;
-  return { slot, state, load, version: versionText(version), running: slot === running };
+  return { slot, state, load, version: versionText(version), digest: verdict.digest, running: slot === running };
 }
 
 /** The recovery region has no trailer: what verifies is there for good. */
@@ -67,10 +79,12 @@ export function reportRecovery(hal: VerifyHal, running: SlotName | null, policy:
   const slot = 'recovery';
   const verdict = verifySlot(hal, slot, policy);
   if (isRefusal(verdict)) {
-    return { slot, state: isRecoveryEmpty(hal) ? 'empty' : 'invalid', load: null, version: null, running: false };
+    const state = isRecoveryEmpty(hal) ? 'empty' : 'invalid';
+    return { slot, state, load: null, version: null, digest: null, running: false };
   }
   const { load, version } = verdict.image;
-  return { slot, state: 'confirmed', load, version: versionText(version), running: running === slot };
+  const { digest } = verdict;
+  return { slot, state: 'confirmed', load, version: versionText(version), digest, running: running === slot };
 }
 
 /** No image was ever put there. */

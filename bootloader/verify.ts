@@ -1,4 +1,4 @@
-import type { SlotName } from '../hal/entry-points.ts';
+import type { InstallRefusal, SlotName } from '../hal/entry-points.ts';
 import type { Flash } from '../hal/flash.ts';
 import { HAL_ABI } from '../hal/hal.ts';
 import type { BootKey, SecureElement } from '../hal/secure.ts';
@@ -35,6 +35,7 @@ export interface VerifiedImage {
 /** Why an image does not run: one clause in lower case, as the console and `boot.rejected` say it. */
 export interface Refusal {
   readonly refused: string;
+  readonly kind: InstallRefusal;
 }
 
 export function isRefusal(value: VerifiedImage | Refusal): value is Refusal {
@@ -45,15 +46,19 @@ export function isRefusal(value: VerifiedImage | Refusal): value is Refusal {
 export function verifySlot(hal: VerifyHal, slot: SlotName, policy: VerifyPolicy): VerifiedImage | Refusal {
   const offset = FLASH_MAP[slot].offset;
   const image = parseFrom({ size: imageCapacity(slot), read: (at, length) => hal.flash.read(offset + at, length) });
-  if (isMalformed(image)) return { refused: image.malformed };
+  if (isMalformed(image)) return { refused: image.malformed, kind: 'malformed' };
   const unfit = compatibility(image, hal.board);
-  if (unfit !== null) return { refused: unfit };
+  if (unfit !== null) return { refused: unfit, kind: 'incompatible' };
   const digest = hal.flash.sha256(offset, image.signedLength);
-  if (!sameOctets(digest, image.digest)) return { refused: 'the digest does not match: the image is damaged' };
+  if (!sameOctets(digest, image.digest))
+    return { refused: 'the digest does not match: the image is damaged', kind: 'damaged' };
   const keyId = signer(hal, image, digest, policy);
   if (isRefusalText(keyId)) return keyId;
   if (image.securityCounter < policy.securityCounter) {
-    return { refused: `security counter ${image.securityCounter} is below ${policy.securityCounter}` };
+    return {
+      refused: `security counter ${image.securityCounter} is below ${policy.securityCounter}`,
+      kind: 'counter',
+    };
   }
   return { image, digest: hexOf(digest), keyId };
 }
@@ -75,7 +80,7 @@ function compatibility(
 
 function signer(hal: VerifyHal, image: Image, digest: Uint8Array, policy: VerifyPolicy): string | Refusal {
   const { signature } = image;
-  const verdict = signature === null ? { refused: 'it is not signed' } : checkSignature(hal, signature, digest);
+  const verdict = signature === null ? unsigned('it is not signed') : checkSignature(hal, signature, digest);
   if (isRefusalText(verdict)) return policy.allowUnsigned ? UNSIGNED : verdict;
   return verdict.id;
 }
@@ -86,13 +91,17 @@ function checkSignature(
   digest: Uint8Array,
 ): BootKey | Refusal {
   const key = hal.secure.bootKeys.find((candidate) => candidate.id === signature.keyId);
-  if (key === undefined) return { refused: `its key "${signature.keyId}" is not in the fuses` };
-  if (key.revoked) return { refused: `its key "${key.id}" is revoked` };
+  if (key === undefined) return unsigned(`its key "${signature.keyId}" is not in the fuses`);
+  if (key.revoked) return unsigned(`its key "${key.id}" is revoked`);
   if (key.algorithm !== signature.algorithm) {
-    return { refused: `it is signed by ${signature.algorithm}, key "${key.id}" is for ${key.algorithm}` };
+    return unsigned(`it is signed by ${signature.algorithm}, key "${key.id}" is for ${key.algorithm}`);
   }
   const good = hal.secure.verify(key.algorithm, key.publicKey, digest, signature.octets);
-  return good ? key : { refused: `the signature does not verify by key "${key.id}"` };
+  return good ? key : unsigned(`the signature does not verify by key "${key.id}"`);
+}
+
+function unsigned(refused: string): Refusal {
+  return { refused, kind: 'signature' };
 }
 
 function isRefusalText(value: string | BootKey | Refusal): value is Refusal {

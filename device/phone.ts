@@ -1,6 +1,6 @@
-import { type BootDecision, type BootOptions, boot } from '../bootloader/boot.ts';
+import { type BootDecision, type BootOptions, boot, DEFAULT_TRIAL_TIME } from '../bootloader/boot.ts';
 import type { Board, ModelRow } from '../hal/board.ts';
-import type { BootRecord, EntryPoints } from '../hal/entry-points.ts';
+import type { BootRecord, EntryPoints, SlotName } from '../hal/entry-points.ts';
 import type { Flash } from '../hal/flash.ts';
 import { HAL_ABI, type Hal } from '../hal/hal.ts';
 import type { Mac } from '../hal/nic.ts';
@@ -9,7 +9,7 @@ import type { PowerEvent, PowerSource, ResetReason } from '../hal/power.ts';
 import type { Rng } from '../hal/rng.ts';
 import type { CompletionResult, Operation, SecureElement } from '../hal/secure.ts';
 import type { Alarm, Timeline } from '../hal/timeline.ts';
-import { type Duration, type Instant, MILLISECOND, NEVER, type WallClock } from '../hal/timer.ts';
+import { type Duration, type Instant, MILLISECOND, NEVER, SECOND, type WallClock } from '../hal/timer.ts';
 import type { EventType, Trace, TraceEvents } from '../hal/trace.ts';
 import type { TunableValues } from '../hal/tunables.ts';
 import { PowerCut } from '../hal/virtual/flash.ts';
@@ -19,6 +19,7 @@ import { BoardPower } from '../hal/virtual/power.ts';
 import { BoardTimer } from '../hal/virtual/timer.ts';
 import type { WireEnd } from '../hal/wire-end.ts';
 import { writeFault } from '../storage/crash-log.ts';
+import { readTrailer } from '../storage/slot-trailer.ts';
 import { type Cpu, type CpuFault, isCpuFault } from './cpu.ts';
 import { deviceName, serialNumber } from './identity.ts';
 import { hardwareRevisionOf } from './models.ts';
@@ -77,6 +78,8 @@ export class Phone {
   readonly #panel: BoardPanel;
   readonly #bootAlarm: Alarm;
   #shutdownAlarm: Alarm | null = null;
+  /** Runs only during a trial boot. */
+  #trialAlarm: Alarm | null = null;
   #state: PhoneState = 'off';
   #resetReason: ResetReason = 'power-on';
   #software: EntryPoints | null = null;
@@ -198,6 +201,7 @@ export class Phone {
     this.#power.takeRequestedReset();
     this.#power.takeOff();
     this.#shutdownAlarm?.arm(NEVER);
+    this.#trialAlarm?.arm(NEVER);
     this.#secure.reset();
     this.#hal.timer.arm(NEVER);
     this.#bootAlarm.arm(NEVER);
@@ -234,6 +238,18 @@ export class Phone {
     if (life !== this.#life) return;
     this.#software = software;
     this.#state = 'running';
+    if (decision.record.trial) this.#watchTrial(decision.record.slot);
+  }
+
+  /** A new image that hangs around without confirming itself is reset, and so reverted. */
+  #watchTrial(slot: SlotName): void {
+    const { timeline, flash, boot: options } = this.#options;
+    const limit = options?.trialTime ?? DEFAULT_TRIAL_TIME;
+    this.#trialAlarm ??= timeline.createAlarm(() => {
+      if (slot === 'recovery' || readTrailer(flash, slot).confirmed) return;
+      this.#fault('watchdog', { reason: `not confirmed within ${limit / SECOND} s of its trial boot`, stack: [] });
+    });
+    this.#trialAlarm.arm(timeline.now() + limit);
   }
 
   /** Runs one entry point to completion. What comes from the software itself while it runs has to wait. */

@@ -33,8 +33,19 @@ export interface SlotReport {
   /** Null unless the slot holds a well-formed image. */
   readonly load: string | null;
   readonly version: string | null;
+  /** SHA-256 of the signed part, lower-case hexadecimal; null unless the slot holds an image that may run. */
+  readonly digest: string | null;
   readonly running: boolean;
 }
+
+/**
+ * Why the bootloader does not take an image; the sentence beside it has the particulars.
+ *
+ * `size`: it does not fit. `malformed`: it is no image, or only a part of one. `damaged`: its digest is another. `incompatible`: made for another model,
+ * hardware revision or HAL ABI. `signature`: nobody the fuses know vouches for it. `counter`: its security counter is too low. `load`: it is another load than
+ * was asked for.
+ */
+export type InstallRefusal = 'size' | 'malformed' | 'damaged' | 'incompatible' | 'signature' | 'counter' | 'load';
 
 /** Writes one image into a slot, piece by piece, while the other slot runs. */
 export interface Installer {
@@ -44,6 +55,8 @@ export interface Installer {
   finish(): string | null;
   /** Leaves the slot empty. */
   abort(): void;
+  /** What kind of error the sentence was; null as long as there was none. */
+  readonly refusal: InstallRefusal | null;
 }
 
 /** The bootloader's own functions, handed over at hand-off as UEFI does. */
@@ -51,8 +64,12 @@ export interface BootServices {
   /** The running load has registered: it stays. Raises the security counter. Harmless when already confirmed. */
   confirm(): void;
   slots(): readonly SlotReport[];
-  /** Opens the slot that is not running. `size` is the whole image in octets. Returns an error sentence when it cannot fit. */
-  beginInstall(size: number): Installer | string;
+  /**
+   * Opens the slot that is not running. Returns an error sentence when the image cannot fit.
+   * @param size the whole image in octets; null when it is not known before the end.
+   * @param load the load name that the image has to have; any unless given.
+   */
+  beginInstall(size: number | null, load?: string): Installer | string;
 }
 
 /** What the bootloader tells the software it starts. */

@@ -51,6 +51,8 @@ export interface TraceEvents {
     trial: boolean;
   };
   'boot.rejected': { slot: string; reason: string };
+  /** The running image has proved itself: it stays, and nothing below this security counter boots any more. */
+  'boot.confirmed': { slot: string; load: string; securityCounter: number };
   'stage.enter': { stage: StageName };
   'stage.leave': { stage: StageName; outcome: StageOutcome; reason?: string };
   'vlan.learned': {
@@ -98,7 +100,15 @@ export interface TraceEvents {
     /** True when no server answered and the last good configuration out of flash is used. */
     cached?: boolean;
   };
-  'load.update': { from: string; to: string; outcome: 'installed' | 'rejected'; reason?: string };
+  /** A file of a new load on its way into flash, each time another tenth of it has come. */
+  'load.progress': { load: string; file: string; bytes: number; size: number };
+  /** `stored`: a vendor's load, whose name is shown from now on while this software goes on running. */
+  'load.update': {
+    from: string;
+    to: string;
+    outcome: 'installed' | 'stored' | 'rejected';
+    reason?: string;
+  };
   'callmanager.connect': {
     host: string;
     port: number;
