@@ -32,6 +32,14 @@ export type LabEvent =
       readonly server: string;
       readonly octets: number;
     }
+  | {
+      readonly type: 'http';
+      readonly outcome: 'request' | 'sent' | 'not-found' | 'refused' | 'busy';
+      readonly file: string;
+      readonly client: string;
+      readonly server: string;
+      readonly octets: number;
+    }
   | { readonly type: 'dns'; readonly name: string; readonly client: string; readonly answers: number }
   | { readonly type: 'service'; readonly service: string; readonly running: boolean }
   /** On a real wire: somebody else is there. `refused`: the lab does not serve because of it. */

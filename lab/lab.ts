@@ -22,6 +22,7 @@ import { ConfigurationFiles, type ConfigurationFilesOptions } from './configurat
 import { type Device, type DeviceRange, DeviceTable, type NewDevice } from './device-table.ts';
 import { type DhcpPool, DhcpServer } from './dhcp-server.ts';
 import { DnsServer } from './dns-server.ts';
+import { HttpFileServer } from './http-file-server.ts';
 import { DEAF, type LabEvent } from './lab-event.ts';
 import { LabHost } from './lab-host.ts';
 import { HOST_NUMBER, LAB_INSTANCES, labMac, type Network, networkOf } from './networks.ts';
@@ -50,6 +51,8 @@ export interface LabOptions {
   readonly switchName?: string;
   readonly callManagers?: number;
   readonly tftpServers?: number;
+  /** The TFTP servers' files by HTTP on port 6970 too, as CUCM offers them; true unless given. */
+  readonly http?: boolean;
   readonly domainName?: string;
   /** What every pool hands out besides or instead of the lab's own: `tftpServers: []` leaves option 150 out. */
   readonly dhcp?: Partial<Omit<DhcpPool, 'network' | 'prefixLength' | 'first' | 'last'>>;
@@ -94,6 +97,8 @@ export class Lab {
   readonly dhcp: DhcpServer;
   readonly dns: DnsServer;
   readonly tftp: readonly TftpServer[];
+  /** One on each TFTP server's machine. */
+  readonly http: readonly HttpFileServer[];
   readonly callManagers: readonly CallManager[];
   readonly configurationFiles: ConfigurationFiles;
   readonly machines = new Map<string, LabMachine>();
@@ -136,7 +141,10 @@ export class Lab {
       this.#addMachine(`cm${index + 1}`, HOST_NUMBER.callManager + index),
     );
     this.configurationFiles = this.#configurationFiles(managers);
-    this.tftp = range(count.tftp).map((index) => this.#addTftp(index));
+    const files: FileProvider = (request) => options.files?.(request) ?? this.configurationFiles.read(request.name);
+    const hosts = range(count.tftp).map((index) => this.#addMachine(`tftp${index + 1}`, HOST_NUMBER.tftp + index).host);
+    this.tftp = hosts.map((host) => served(new TftpServer({ timeline, files, events }), host));
+    this.http = hosts.map((host) => served(new HttpFileServer({ timeline, files, events }), host));
     this.callManagers = managers.map(
       ({ name, host }) =>
         new CallManager({ ...options.callManager, name, timeline, sockets: host, devices: this.devices, events }),
@@ -149,6 +157,7 @@ export class Lab {
     this.dhcp.start();
     this.dns.start();
     for (const server of this.tftp) server.start();
+    if (this.#options.http !== false) for (const server of this.http) server.start();
     for (const manager of this.callManagers) manager.start();
   }
 
@@ -156,6 +165,7 @@ export class Lab {
   stop(): void {
     for (const manager of this.callManagers) manager.stop('fin');
     for (const server of this.tftp) server.stop();
+    for (const server of this.http) server.stop();
     this.dns.stop();
     this.dhcp.stop();
   }
@@ -296,18 +306,6 @@ export class Lab {
     return machine;
   }
 
-  #addTftp(index: number): TftpServer {
-    const { host } = this.#addMachine(`tftp${index + 1}`, HOST_NUMBER.tftp + index);
-    const own = this.#options.files;
-    const server = new TftpServer({
-      timeline: this.timeline,
-      files: (request) => own?.(request) ?? this.configurationFiles.read(request.name),
-      events: this.#options.events ?? DEAF,
-    });
-    server.serve(host, host.address);
-    return server;
-  }
-
   #configurationFiles(managers: readonly LabMachine[]): ConfigurationFiles {
     const byName = this.#options.processNodeName === 'name';
     return new ConfigurationFiles({
@@ -338,6 +336,11 @@ export function createLab(options: LabOptions): Lab {
   const lab = new Lab(options);
   lab.start();
   return lab;
+}
+
+function served<T extends { serve(sockets: LabHost, address: Ipv4): void }>(server: T, host: LabHost): T {
+  server.serve(host, host.address);
+  return server;
 }
 
 function range(count: number): number[] {
