@@ -50,9 +50,17 @@ export type CompletionResult =
   | { readonly ok: true; readonly octets: Uint8Array }
   | { readonly ok: false; readonly reason: string };
 
+/** A digest in the making, for what is too large to be held. */
+export interface Hashing {
+  update(octets: Uint8Array): void;
+  /** Ends it. */
+  digest(): Uint8Array;
+}
+
 export interface SecureElement {
   readonly bootKeys: readonly BootKey[];
   hash(algorithm: HashAlgorithm, octets: Uint8Array): Uint8Array;
+  beginHash(algorithm: HashAlgorithm): Hashing;
   /** True when `signature` is `publicKey`'s over `message`. A key or a signature that cannot be parsed gives false. */
   verify(algorithm: SignatureAlgorithm, publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
   /**

@@ -13,6 +13,7 @@ import type {
   CompletionResult,
   DigestAlgorithm,
   HashAlgorithm,
+  Hashing,
   KeySlot,
   Operation,
   SecureElement,
@@ -58,6 +59,11 @@ export class HostSecureElement implements SecureElement {
 
   hash(algorithm: HashAlgorithm, octets: Uint8Array): Uint8Array {
     return new Uint8Array(createHash(algorithm).update(octets).digest());
+  }
+
+  beginHash(algorithm: HashAlgorithm): Hashing {
+    const hash = createHash(algorithm);
+    return { update: (octets) => void hash.update(octets), digest: () => new Uint8Array(hash.digest()) };
   }
 
   verify(algorithm: SignatureAlgorithm, publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
