@@ -58,7 +58,7 @@ const GIGABIT_79X5 = {
   power: { class: 3, consumptionMilliwatts: 12_000, requestedMilliwatts: levels(12_000), lldpTenthsOfWatt: 120 },
   cdp: { capabilities: HOST_PHONE_RELAY, taggedToo: true }, // [?], as seen from 7942
   sccp: { version: 22, headerVersion: 'negotiated', features: FEATURES_79X1, instance: 0 },
-  http: true,
+  http: false, // [?] A 7965 guide of the 9.x loads says HTTP first; `file.transport` sets it.
   itl: true,
   screen: { rows: 10, columns: 34 }, // [?]
 } as const satisfies Partial<ModelRow>;
@@ -72,7 +72,7 @@ function lldp79x5(boot: string): ModelRow['lldp'] {
 const FAST_79XX = {
   protocols: ['sccp', 'sip'],
   power: { class: 2, consumptionMilliwatts: 6_300, requestedMilliwatts: levels(6_300), lldpTenthsOfWatt: 63 },
-  http: true,
+  http: false, // [?] A 7965 guide of the 9.x loads says HTTP first; `file.transport` sets it.
   itl: true,
   screen: { rows: 9, columns: 34 }, // [?]
 } as const satisfies Partial<ModelRow>;
@@ -95,7 +95,7 @@ const TOUCH_797X = {
   loads: twinLoads('70'),
   cdp: { capabilities: HOST_PHONE, taggedToo: true },
   sccp: { version: 22, headerVersion: 'negotiated', features: FEATURES_79X1, instance: 0 },
-  http: true,
+  http: false, // [?] A 7965 guide of the 9.x loads says HTTP first; `file.transport` sets it.
   itl: true,
   lines: 8,
   screen: { rows: 10, columns: 34 }, // [?]

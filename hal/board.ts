@@ -58,7 +58,7 @@ export interface ModelRow {
     readonly features: readonly [number, number, number];
     readonly instance: number;
   };
-  /** Asks for files by HTTP 6970 before TFTP. */
+  /** Asks for files by HTTP 6970 before TFTP, unless the tunable `file.transport` says otherwise. */
   readonly http: boolean;
   /** False for models without ITL support (7940, 7960 and other old ones). */
   readonly itl: boolean;

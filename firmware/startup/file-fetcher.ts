@@ -1,14 +1,12 @@
+import type { ModelRow } from '../../hal/board.ts';
 import type { Ipv4 } from '../../hal/nic.ts';
-import { type Instant, NEVER } from '../../hal/timer.ts';
+import { type Instant, NEVER, SECOND } from '../../hal/timer.ts';
 import type { Trace, TraceEvents } from '../../hal/trace.ts';
 import type { TunableValues } from '../../hal/tunables.ts';
-import { isMalformed } from '../malformed.ts';
-import type { UdpSocket } from '../net/sockets.ts';
 import type { Stack } from '../net/stack.ts';
-import type { FileSink } from '../protocols/file-outcome.ts';
-import { TftpClient, type TftpOut } from '../protocols/tftp.ts';
+import type { FileOutcome, FileSink } from '../protocols/file-outcome.ts';
 import { ipv4Text } from '../wire/address.ts';
-import * as tftp from '../wire/tftp.ts';
+import { type Download, HttpDownload, TftpDownload } from './download.ts';
 
 export type FetchOutcome = TraceEvents['file.done']['outcome'];
 
@@ -18,52 +16,49 @@ export type FetchResult =
 
 type Waiter = (now: Instant, result: FetchResult) => void;
 
-/** One file being fetched: which server is asked now, and which are left. */
+type Via = 'http' | 'tftp';
+
+/** Whom to ask, and how. */
+interface Attempt {
+  readonly server: Ipv4;
+  readonly via: Via;
+}
+
+/** One file being fetched: how it is tried now, and what is left to try. */
 interface Transfer {
   readonly name: string;
   readonly maxSize: number;
   readonly waiter: Waiter;
-  readonly sink: CountingSink | null;
-  readonly servers: readonly Ipv4[];
-  serverIndex: number;
-  client: TftpClient;
-  socket: UdpSocket;
-}
-
-/** Counts what goes through it. */
-class CountingSink implements FileSink {
-  readonly #sink: FileSink;
-  size = 0;
-
-  constructor(sink: FileSink) {
-    this.#sink = sink;
-  }
-
-  begin(): void {
-    this.size = 0;
-    this.#sink.begin();
-  }
-
-  push(octets: Uint8Array): boolean {
-    this.size += octets.length;
-    return this.#sink.push(octets);
-  }
+  readonly sink: FileSink | null;
+  readonly attempts: readonly Attempt[];
+  index: number;
+  /** Null while the pause between two attempts lasts, until `startAt`. */
+  download: Download | null;
+  startAt: Instant;
+  /** Some server said by HTTP that there is no such file. */
+  missing: boolean;
 }
 
 /**
- * Fetches one file after the other from the TFTP servers in their order. Only a server that does not answer, or answers with an error, hands over to the next:
- * a clean "file not found" is an answer (most files are optional).
+ * Fetches one file after the other. Each file is asked for by HTTP first and after any failure by TFTP (CUCM's trace of an 8861); models that know TFTP
+ * only begin there. A TFTP server that does not answer, or answers with an error, hands over to the next one: a clean "file not found" is an
+ * answer (most files are optional).
  */
 export class FileFetcher {
   readonly #stack: Stack;
   readonly #trace: Trace;
   readonly #tunables: TunableValues;
+  readonly #ways: readonly Via[];
   #transfer: Transfer | null = null;
+  #now: Instant = 0;
 
-  constructor(stack: Stack, trace: Trace, tunables: TunableValues) {
+  constructor(stack: Stack, trace: Trace, tunables: TunableValues, model: Pick<ModelRow, 'http'>) {
     this.#stack = stack;
     this.#trace = trace;
     this.#tunables = tunables;
+    const transport = tunables['file.transport'];
+    const http = transport === 'model' ? model.http : transport === 'http-first';
+    this.#ways = http ? ['http', 'tftp'] : ['tftp'];
   }
 
   /**
@@ -81,77 +76,83 @@ export class FileFetcher {
   ): void {
     if (this.#transfer !== null) throw new Error(`${name} asked for while ${this.#transfer.name} is on its way`);
     if (servers.length === 0) throw new Error(`${name} asked for without a server`);
-    this.#transfer = {
+    const attempts = servers.flatMap((server) => this.#ways.map((via) => ({ server, via })));
+    const transfer: Transfer = {
       name,
       maxSize,
       waiter,
-      servers,
-      serverIndex: 0,
-      sink: sink && new CountingSink(sink),
-      ...this.#open(),
+      sink,
+      attempts,
+      index: 0,
+      download: null,
+      startAt: now,
+      missing: false,
     };
-    this.#ask(now, this.#transfer);
+    this.#transfer = transfer;
+    this.#start(now, transfer);
   }
 
   cancel(): void {
-    this.#transfer?.socket.close();
+    this.#transfer?.download?.close(this.#now);
     this.#transfer = null;
   }
 
   dispatch(now: Instant): void {
+    this.#now = now;
     const transfer = this.#transfer;
     if (transfer === null) return;
-    transfer.client.dispatch(now, (out) => this.#obey(now, transfer, out));
+    if (transfer.download === null && now >= transfer.startAt) this.#start(now, transfer);
+    const { download } = transfer;
+    download?.dispatch(now, (outcome) => {
+      if (transfer === this.#transfer && download === transfer.download) this.#ended(now, transfer, outcome);
+    });
   }
 
   pollAt(): Instant {
-    return this.#transfer === null ? NEVER : this.#transfer.client.pollAt();
+    const transfer = this.#transfer;
+    if (transfer === null) return NEVER;
+    return transfer.download === null ? transfer.startAt : transfer.download.pollAt();
   }
 
-  /** Each request leaves from a port of its own: the server tells transfers apart by it (RFC 1350 section 4). */
-  #open(): { client: TftpClient; socket: UdpSocket } {
-    const client = new TftpClient(this.#tunables);
-    const socket = this.#stack.udp(0, (now, payload, from) => {
-      const message = tftp.parse(payload);
-      if (!isMalformed(message)) client.process(now, { kind: 'received', message, from });
-    });
-    if (socket === null) throw new Error('no ephemeral UDP port is free');
-    return { client, socket };
-  }
-
-  #ask(now: Instant, transfer: Transfer): void {
-    const server = transfer.servers[transfer.serverIndex]!;
-    this.#trace.event('file.request', { name: transfer.name, server: ipv4Text(server), via: 'tftp' });
+  #start(now: Instant, transfer: Transfer): void {
+    this.#now = now;
     const { name, maxSize, sink } = transfer;
-    transfer.client.process(now, { kind: 'start', name, server, maxSize, ...(sink === null ? {} : { sink }) });
+    const { server, via } = transfer.attempts[transfer.index]!;
+    this.#trace.event('file.request', { name, server: ipv4Text(server), via });
+    const Way = via === 'http' ? HttpDownload : TftpDownload;
+    transfer.download = new Way(this.#stack, this.#tunables, now, { name, server, maxSize, sink });
   }
 
-  #obey(now: Instant, transfer: Transfer, out: TftpOut): void {
-    if (transfer !== this.#transfer) return;
-    if (out.kind === 'send') {
-      const payload = new Uint8Array(tftp.lengthOf(out.message));
-      tftp.emit(out.message, payload);
-      transfer.socket.send(now, out.to, payload);
-      return;
-    }
-    const server = transfer.servers[transfer.serverIndex]!;
-    const bytes = out.outcome === 'received' ? (transfer.sink?.size ?? out.octets.length) : 0;
-    this.#trace.event('file.done', {
-      name: transfer.name,
-      server: ipv4Text(server),
-      via: 'tftp',
-      outcome: out.outcome,
-      bytes,
-    });
-    transfer.socket.close();
-    const failed = out.outcome === 'timeout' || out.outcome === 'error';
-    if (failed && transfer.serverIndex + 1 < transfer.servers.length) {
-      transfer.serverIndex++;
-      Object.assign(transfer, this.#open());
-      this.#ask(now, transfer);
+  #ended(now: Instant, transfer: Transfer, outcome: FileOutcome): void {
+    const { name, attempts, index } = transfer;
+    const { server, via } = attempts[index]!;
+    const bytes = outcome.outcome === 'received' ? outcome.octets.length : 0;
+    this.#trace.event('file.done', { name, server: ipv4Text(server), via, outcome: outcome.outcome, bytes });
+    if (via === 'http' && outcome.outcome === 'not-found') transfer.missing = true;
+    const next = nextAttempt(transfer, outcome.outcome);
+    if (next !== null) {
+      transfer.index = next;
+      transfer.download = null;
+      // A CUCM trace shows 0.63 s between the failed request by HTTP and the one by TFTP.
+      transfer.startAt = now + (via === 'http' ? this.#tunables['http.fallbackWait'] * SECOND : 0);
       return;
     }
     this.#transfer = null;
-    transfer.waiter(now, out.outcome === 'received' ? { ...out, server } : out);
+    // A server that says 404 by HTTP and nothing by TFTP has given its answer.
+    const silent = outcome.outcome === 'timeout' || outcome.outcome === 'error';
+    const result: FetchResult = transfer.missing && silent ? { outcome: 'not-found' } : resultOf(outcome, server);
+    transfer.waiter(now, result);
   }
+}
+
+/** Index of what is tried after an attempt that ended so; null when that is the last word on the file. */
+function nextAttempt({ attempts, index }: Transfer, outcome: FetchOutcome): number | null {
+  if (outcome === 'received' || outcome === 'too-large') return null;
+  const { via } = attempts[index]!;
+  if (via === 'tftp' && outcome === 'not-found') return null;
+  return index + 1 < attempts.length ? index + 1 : null;
+}
+
+function resultOf(outcome: FileOutcome, server: Ipv4): FetchResult {
+  return outcome.outcome === 'received' ? { ...outcome, server } : outcome;
 }

@@ -45,7 +45,7 @@ export class RecoveryKernel implements EntryPoints {
       boot,
       stack,
       names: new NameResolver(stack, rng, tunables),
-      files: new FileFetcher(stack, trace, tunables),
+      files: new FileFetcher(stack, trace, tunables, hal.board.model),
       settings: new Settings(memory),
       memory,
       trust: RecordStore.open(flash, FLASH_MAP.trust),

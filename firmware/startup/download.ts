@@ -1,0 +1,141 @@
+import type { Ipv4 } from '../../hal/nic.ts';
+import { type Instant, SECOND } from '../../hal/timer.ts';
+import type { TunableValues } from '../../hal/tunables.ts';
+import { isMalformed } from '../malformed.ts';
+import type { TcpGone, TcpSink, TcpSocket, UdpSocket } from '../net/sockets.ts';
+import type { Stack } from '../net/stack.ts';
+import type { FileOutcome, FileSink } from '../protocols/file-outcome.ts';
+import { HTTP_PORT, HttpClient, type HttpOut } from '../protocols/http.ts';
+import { TftpClient, type TftpOut } from '../protocols/tftp.ts';
+import * as tftp from '../wire/tftp.ts';
+
+/** One file asked of one server by one protocol: a machine and its socket. */
+export interface Download {
+  /** `done` is called once, from within this. */
+  dispatch(now: Instant, done: (outcome: FileOutcome) => void): void;
+  pollAt(): Instant;
+  /** Silence; harmless when it is over. */
+  close(now: Instant): void;
+}
+
+export interface DownloadRequest {
+  readonly name: string;
+  readonly server: Ipv4;
+  /** Octets. */
+  readonly maxSize: number;
+  readonly sink: FileSink | null;
+}
+
+/** Each request leaves from a port of its own: the server tells transfers apart by it (RFC 1350 section 4). */
+export class TftpDownload implements Download {
+  readonly #client: TftpClient;
+  readonly #socket: UdpSocket;
+
+  constructor(stack: Stack, tunables: TunableValues, now: Instant, { name, server, maxSize, sink }: DownloadRequest) {
+    const client = new TftpClient(tunables);
+    const socket = stack.udp(0, (at, payload, from) => {
+      const message = tftp.parse(payload);
+      if (!isMalformed(message)) client.process(at, { kind: 'received', message, from });
+    });
+    if (socket === null) throw new Error('no ephemeral UDP port is free');
+    this.#client = client;
+    this.#socket = socket;
+    client.process(now, { kind: 'start', name, server, maxSize, ...(sink === null ? {} : { sink }) });
+  }
+
+  dispatch(now: Instant, done: (outcome: FileOutcome) => void): void {
+    this.#client.dispatch(now, (out: TftpOut) => {
+      if (out.kind === 'send') {
+        const payload = new Uint8Array(tftp.lengthOf(out.message));
+        tftp.emit(out.message, payload);
+        this.#socket.send(now, out.to, payload);
+        return;
+      }
+      this.#socket.close();
+      done(out);
+    });
+  }
+
+  pollAt(): Instant {
+    return this.#client.pollAt();
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
+
+/** A TCP connection for each file. */
+export class HttpDownload implements Download, TcpSink {
+  readonly #stack: Stack;
+  readonly #tunables: TunableValues;
+  readonly #client: HttpClient;
+  #socket: TcpSocket | null = null;
+
+  constructor(stack: Stack, tunables: TunableValues, now: Instant, { name, server, maxSize, sink }: DownloadRequest) {
+    this.#stack = stack;
+    this.#tunables = tunables;
+    this.#client = new HttpClient(tunables);
+    const port = HTTP_PORT;
+    this.#client.process(now, { kind: 'start', name, server, port, maxSize, ...(sink === null ? {} : { sink }) });
+  }
+
+  dispatch(now: Instant, done: (outcome: FileOutcome) => void): void {
+    this.#client.dispatch(now, (out) => this.#obey(now, out, done));
+  }
+
+  pollAt(): Instant {
+    return this.#client.pollAt();
+  }
+
+  close(now: Instant): void {
+    this.#client.process(now, { kind: 'stop' });
+    this.#socket?.abort(now);
+    this.#socket = null;
+  }
+
+  connected(now: Instant): void {
+    this.#client.process(now, { kind: 'connected' });
+  }
+
+  data(now: Instant, octets: Uint8Array): void {
+    this.#client.process(now, { kind: 'data', octets });
+  }
+
+  ended(now: Instant): void {
+    this.#client.process(now, { kind: 'ended' });
+    this.#socket?.close(now);
+  }
+
+  writable(): void {}
+
+  gone(now: Instant, why: TcpGone): void {
+    this.#socket = null;
+    this.#client.process(now, { kind: 'gone', why });
+  }
+
+  #obey(now: Instant, out: HttpOut, done: (outcome: FileOutcome) => void): void {
+    switch (out.kind) {
+      case 'connect': {
+        const connectTimeout = this.#tunables['http.connectTimeout'] * SECOND;
+        this.#socket = this.#stack.connect(now, { address: out.address, port: out.port }, this, { connectTimeout });
+        return;
+      }
+      case 'write':
+        // Two lines, the first thing on the connection: the send buffer is empty and holds far more.
+        this.#socket?.write(now, out.octets);
+        return;
+      case 'close':
+        this.#socket?.close(now);
+        this.#socket = null;
+        return;
+      case 'abort':
+        this.#socket?.abort(now);
+        this.#socket = null;
+        return;
+      case 'done':
+        done(out);
+        return;
+    }
+  }
+}
