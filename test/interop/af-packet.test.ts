@@ -1,157 +1,183 @@
-/** The af-packet driver on a veth pair, in a network namespace that only this process has. Needs root. */
-import { execFileSync } from 'node:child_process';
-import { createSocket } from 'node:dgram';
-import { setTimeout as sleep } from 'node:timers/promises';
-import koffi from 'koffi';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type AfPacketOptions, AfPacketWire } from '../../hal/host/af-packet.ts';
-import { MachineLack } from '../../hal/host/machine-lack.ts';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AfPacketWire } from '../../hal/host/af-packet.ts';
+import type { LinkState } from '../../hal/nic.ts';
+import { builtProgram } from './support/built-program.ts';
+import type { Daemon } from './support/daemon.ts';
+import { eventually } from './support/eventually.ts';
+import { startOpenVSwitch } from './support/open-vswitch.ts';
+import { PeerNamespace } from './support/peer-namespace.ts';
+import { Recorder, readCapture } from './support/tshark.ts';
 
-const CLONE_NEWNET = 0x40000000;
-const PHONE = 0x02005ec0ffee;
-const OTHER = 0x02005ec0ffef;
+const MAC = 0x0200_5e00_0079;
+const MAC_OCTETS = [0x02, 0x00, 0x5e, 0x00, 0x00, 0x79];
+const SERVER_MAC_OCTETS = [0x02, 0x00, 0x5e, 0x00, 0x00, 0x7a];
+const VOICE = '10.79.0.1';
+const VOICE_OCTETS = [10, 79, 0, 1];
+const OWN_OCTETS = [10, 79, 0, 2];
+const ALL_ONES = [255, 255, 255, 255, 255, 255];
 
-const ip = (line: string): void => void execFileSync('ip', line.split(' '));
-const toHex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');
-
-/** A frame from the other end, zeros behind what is given. */
-function frame(destination: number, rest: string, length = 60): Uint8Array {
-  const octets = new Uint8Array(length);
-  octets.set(Buffer.from(`${destination.toString(16).padStart(12, '0')}0200000000aa${rest}`, 'hex'));
-  return octets;
+/** An ARP request for the voice server's address, tagged or not. */
+function arpRequest(tag: readonly number[]): Uint8Array {
+  const arp = [0, 1, 8, 0, 6, 4, 0, 1, ...MAC_OCTETS, ...OWN_OCTETS, 0, 0, 0, 0, 0, 0, ...VOICE_OCTETS];
+  const frame = new Uint8Array(60 + tag.length);
+  frame.set([...ALL_ONES, ...MAC_OCTETS, ...tag, 0x08, 0x06, ...arp]);
+  return frame;
 }
 
-const open: AfPacketWire[] = [];
-const links: boolean[] = [];
+/** What a wire heard. */
+class Ear {
+  readonly frames: Uint8Array[] = [];
+  readonly links: LinkState[] = [];
 
-/** Opens an interface and keeps what it hears. */
-function listen(options: AfPacketOptions): { wire: AfPacketWire; heard: Uint8Array[] } {
-  const wire = AfPacketWire.open({ ringFrames: 1_024, ...options });
-  open.push(wire);
-  const heard: Uint8Array[] = [];
-  links.length = 0;
-  wire.attach({
-    frame: (bytes, length) => heard.push(bytes.slice(0, length)),
-    link: ({ up }) => links.push(up),
-  });
-  return { wire, heard };
+  frame(bytes: Uint8Array, length: number): void {
+    this.frames.push(bytes.slice(0, length));
+  }
+
+  link(state: LinkState): void {
+    this.links.push(state);
+  }
+
+  async next(seconds = 5): Promise<Uint8Array> {
+    return await eventually('a frame', seconds, () => this.frames.shift() ?? null);
+  }
 }
 
-/** Waits until it is so; a wire takes microseconds, a busy machine longer. */
-async function until(isSo: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 500 && !isSo(); tries++) await sleep(10);
-  expect(isSo()).toBe(true);
+function packetSockets(): number {
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:');
+    } catch {
+      return false;
+    }
+  }).length;
 }
 
 describe('af-packet', () => {
-  beforeAll(() => {
-    const unshare = koffi.load(null).func('int unshare(int flags)');
-    if (unshare(CLONE_NEWNET) !== 0) throw new Error('needs root: no network namespace of its own');
-    ip('link add left type veth peer name right');
-    ip('link set left up');
-    ip('link set right up');
+  let peers: PeerNamespace;
+
+  beforeAll(async () => {
+    peers = new PeerNamespace('raw');
+    peers.link('raw0', 'port1');
+    await startOpenVSwitch(peers, {
+      phonePort: 'port1',
+      dataVlan: 1,
+      voiceVlan: 100,
+      interfaces: [{ name: 'voice', vlan: 100, address: `${VOICE}/24` }],
+    });
+    peers.run('ip', 'link', 'set', 'voice', 'address', '02:00:5e:00:00:7a');
+    const { wire, ear } = open();
+    await eventually('the switch forwards', 10, () => {
+      wire.transmit(arpRequest([0x81, 0x00, 0x00, 0x64]), 64);
+      return ear.frames[0] ?? null;
+    });
+    await wire.close();
+  });
+  afterAll(() => peers?.close());
+
+  const open = () => {
+    const wire = AfPacketWire.open({ interface: 'raw0', macs: [MAC], groups: [] });
+    const ear = new Ear();
+    wire.attach(ear);
+    return { wire, ear };
+  };
+
+  it('carries 802.1Q tags out and in where they stand in the frame, also the priority', async () => {
+    const { wire, ear } = open();
+    const file = peers.path('tags.pcapng');
+    const recorder = await Recorder.start(peers, 'port1', file);
+    // VLAN 100, priority 5.
+    wire.transmit(arpRequest([0x81, 0x00, 0xa0, 0x64]), 64);
+    const reply = await ear.next();
+    expect([...reply.subarray(0, 12)]).toEqual([...MAC_OCTETS, ...SERVER_MAC_OCTETS]);
+    expect([reply[12], reply[13], reply[14]! & 0x0f, reply[15]]).toEqual([0x81, 0x00, 0x00, 0x64]);
+    expect([...reply.subarray(16, 26)]).toEqual([0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 2]);
+    expect([...reply.subarray(32, 36)]).toEqual(VOICE_OCTETS);
+    await recorder.stop();
+    await wire.close();
+    const fields = ['vlan.id', 'vlan.priority', 'frame.len'];
+    expect((await readCapture(file, 'arp.opcode == 1', fields))[0]).toEqual(['100', '5', '64']);
   });
 
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((wire) => wire.close()));
+  it('has no answer on a VLAN where the switch has nobody', async () => {
+    const { wire, ear } = open();
+    wire.transmit(arpRequest([]), 60);
+    wire.transmit(arpRequest([0x81, 0x00, 0xa0, 0x65]), 64);
+    // Later than whatever those two would have brought.
+    wire.transmit(arpRequest([0x81, 0x00, 0xa0, 0x64]), 64);
+    await ear.next();
+    expect(ear.frames).toEqual([]);
+    expect(wire.counters()).toMatchObject({ sentFrames: 3, refusedFrames: 0, receivedFrames: 1, droppedFrames: 0 });
+    await wire.close();
   });
 
-  it('carries frames of every length, with their tag in its place', async () => {
-    const { heard } = listen({ interface: 'left', macs: [PHONE] });
-    const { wire } = listen({ interface: 'right', macs: [] });
-    const frames = [
-      frame(PHONE, '0800'),
-      frame(PHONE, '8100a0680800cafe'),
-      frame(PHONE, '81000000' /* priority only */, 64),
-      frame(PHONE, '0800', 1_514),
-      frame(PHONE, '8100a06888cc', 1_518),
-    ];
-    for (const one of frames) wire.transmit(one, one.length);
-    await until(() => heard.length >= frames.length);
-    expect(heard.map(toHex)).toEqual(frames.map(toHex));
+  it('does not hear itself, nor what is for others', async () => {
+    const { wire, ear } = open();
+    const other = AfPacketWire.open({ interface: 'raw0', macs: [MAC + 1], groups: [0xffff_ffff_ffff] });
+    const otherEar = new Ear();
+    other.attach(otherEar);
+    wire.transmit(arpRequest([0x81, 0x00, 0x00, 0x64]), 64);
+    await ear.next();
+    expect(ear.frames).toEqual([]);
+    expect(otherEar.frames).toEqual([]);
+    await wire.close();
+    await other.close();
   });
 
-  it('hears its addresses, discovery groups and broadcast, and not itself', async () => {
-    const left = listen({ interface: 'left', macs: [PHONE] });
-    const right = listen({ interface: 'right', macs: [] });
-    const send = (destination: number) => right.wire.transmit(frame(destination, '88b5'), 60);
-    for (const destination of [OTHER, 0x01005e000001, 0x01000ccccccc, 0x0180c200000e, 0xffffffffffff, PHONE])
-      send(destination);
-    await until(() => left.heard.length >= 4);
-    left.wire.setMacs([PHONE, OTHER]);
-    send(OTHER);
-    await until(() => left.heard.length >= 5);
-    const destinations = left.heard.map((octets) => toHex(octets.subarray(0, 6)));
-    expect(destinations).toEqual(['01000ccccccc', '0180c200000e', 'ffffffffffff', '02005ec0ffee', '02005ec0ffef']);
-    expect(right.heard).toEqual([]);
-  });
-
-  it('loses nothing of a burst', async () => {
-    const { wire: left, heard } = listen({ interface: 'left', macs: [PHONE], ringFrames: 16_384 });
-    const { wire: right } = listen({ interface: 'right' });
-    const octets = frame(PHONE, '88b5', 100);
-    for (let sent = 0; sent < 10_000; sent++) right.transmit(octets, 100);
-    await until(() => heard.length >= 10_000);
-    expect(left.counters()).toMatchObject({ receivedFrames: 10_000, droppedFrames: 0, oversizedFrames: 0 });
-    expect(right.counters()).toMatchObject({ sentFrames: 10_000, refusedFrames: 0 });
-  });
-
-  it('completes the checksum that a kernel peer left to a network card', async () => {
-    ip('addr add 10.77.0.1/24 dev right');
-    ip('neigh add 10.77.0.2 lladdr 02:00:5e:c0:ff:ee dev right');
-    const { heard } = listen({ interface: 'left', macs: [PHONE] });
-    const socket = createSocket('udp4');
-    socket.send('odd', 69, '10.77.0.2');
-    await until(() => heard.length >= 1);
-    socket.close();
-    const [datagram] = heard;
-    let sum = 17 + 11;
-    for (let at = 26; at < 34 + 10; at += 2) sum += (datagram![at]! << 8) | datagram![at + 1]!;
-    sum += datagram![44]! << 8;
-    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-    expect(sum).toBe(0xffff);
-  });
-
-  it('says when the carrier goes and comes, and sends nothing meanwhile', async () => {
-    const { wire, heard } = listen({ interface: 'left', macs: [PHONE] });
-    expect(wire.link()).toEqual({ up: true, speed: 10_000, fullDuplex: true });
-    ip('link set right down');
-    await until(() => links.length >= 2);
-    expect(wire.link()).toEqual({ up: false, speed: 0, fullDuplex: false });
-    wire.transmit(frame(OTHER, '88b5'), 60);
-    ip('link set right up');
-    await until(() => links.length >= 3);
-    expect(links).toEqual([true, false, true]);
+  it('follows the carrier', async () => {
+    const { wire, ear } = open();
+    expect(ear.links).toMatchObject([{ up: true }]);
+    peers.setLink('port1', false);
+    await eventually('the link goes', 5, () => (ear.links.at(-1)?.up === false ? true : null));
+    wire.transmit(arpRequest([]), 60);
     expect(wire.counters().sentFrames).toBe(0);
-    const peer = listen({ interface: 'right' });
-    peer.wire.transmit(frame(PHONE, '88b5'), 60);
-    await until(() => heard.length === 1);
+    peers.setLink('port1', true);
+    await eventually('the link comes', 5, () => (ear.links.at(-1)?.up === true ? true : null));
+    expect(ear.links.map(({ up }) => up)).toEqual([true, false, true]);
+    wire.transmit(arpRequest([0x81, 0x00, 0x00, 0x64]), 64);
+    await ear.next();
+    await wire.close();
   });
 
-  it('closes at once, while it waits and from within a delivery, and can be opened again', async () => {
-    for (let round = 0; round < 3; round++) {
-      const { wire } = listen({ interface: 'left', macs: [PHONE] });
-      const peer = AfPacketWire.open({ interface: 'right' });
-      let heard = 0;
-      wire.attach({
-        frame: () => {
-          heard++;
-          void wire.close();
-        },
-        link: () => {},
-      });
-      for (let sent = 0; sent < 100; sent++) peer.transmit(frame(PHONE, '88b5'), 60);
-      await until(() => heard === 1);
-      await Promise.all([wire.close(), peer.close()]);
-      expect(heard).toBe(1);
-      wire.transmit(frame(PHONE, '88b5'), 60);
+  it('closes cleanly: what waits is sent, nothing is delivered any more, no descriptor stays', async () => {
+    const before = packetSockets();
+    const file = peers.path('close.pcapng');
+    const recorder = await Recorder.start(peers, 'port1', file);
+    for (let round = 0; round < 20; round++) {
+      const { wire, ear } = open();
+      wire.transmit(arpRequest([0x81, 0x00, 0x00, 0x64]), 64);
+      const closing = wire.close();
+      wire.transmit(arpRequest([0x81, 0x00, 0x00, 0x64]), 64);
+      await closing;
+      await wire.close();
+      expect(ear.frames).toEqual([]);
     }
+    await recorder.stop();
+    const sent = await readCapture(file, 'arp.opcode == 1 && eth.src == 02:00:5e:00:00:79', ['frame.number']);
+    expect(sent.length).toBe(20);
+    expect(packetSockets()).toBe(before);
   });
 
-  it('says in a sentence what is missing', () => {
-    expect(() => AfPacketWire.open({ interface: 'nope0' })).toThrow(MachineLack);
-    expect(() => AfPacketWire.open({ interface: 'nope0' })).toThrow(
-      /no network interface "nope0" here; there are .*left/,
+  it('refuses a name that is no interface, with those that are', () => {
+    expect(() => AfPacketWire.open({ interface: 'nowhere9' })).toThrow(
+      /^no network interface "nowhere9" here; there are .*\braw0\b/,
     );
+    expect(() => AfPacketWire.open({ interface: 'a-name-that-is-far-too-long' })).toThrow(/^no network interface/);
+  });
+
+  const asProcess = async (...prefix: readonly string[]): Promise<{ daemon: Daemon; status: number | null }> => {
+    const program = [process.execPath, builtProgram('open-wire-process.ts')];
+    const daemon = peers.start('open-wire', [...prefix, ...program, 'port1']);
+    return { daemon, status: await daemon.ended(20) };
+  };
+
+  it('says in one sentence, with exit code 4, that it lacks CAP_NET_RAW', async () => {
+    const allowed = await asProcess();
+    expect([allowed.daemon.log, allowed.status]).toEqual(['opened\n', 0]);
+    const without = await asProcess('setpriv', '--bounding-set', '-net_raw', '--inh-caps', '-net_raw');
+    expect(without.daemon.log).toBe(
+      'no right to open "port1" raw: run as root, or give node the capability CAP_NET_RAW\n',
+    );
+    expect(without.status).toBe(4);
   });
 });

@@ -68,7 +68,7 @@ clean_up() {
     done
     ip netns del "$name"
   done
-  rm -rf "$FOLDER"
+  rm -rf "$FOLDER" ".cache/$RUN"
 }
 trap clean_up EXIT
 trap 'exit 130' INT

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { builtProgram } from './built-program.ts';
 import { Daemon } from './daemon.ts';
 import { peerRan, runFolder, runName } from './interop-run.ts';
 import { kernelVersion } from './versions.ts';
@@ -84,9 +85,9 @@ export class PeerNamespace {
     return daemon;
   }
 
-  /** A program of ours: Node with a file of `support/`. */
+  /** A program of ours: a file of `support/`. */
   startNode(name: string, file: string, ...args: readonly string[]): Daemon {
-    return this.start(name, [process.execPath, '--import', 'tsx', join(import.meta.dirname, file), ...args]);
+    return this.start(name, [process.execPath, builtProgram(file), ...args]);
   }
 
   /** Path within the folder. */

@@ -1,4 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Daemon } from './daemon.ts';
 import { peerRan } from './interop-run.ts';
@@ -10,11 +11,28 @@ const run = promisify(execFile);
 /** Off unless asked for, since a capture on the sending machine usually comes before the card fills them in. Here they must be right. */
 const CHECK_SUMS = ['ip', 'udp', 'tcp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]);
 
-/** Records an interface of the peers' namespace; `stop` the daemon before the file is read. */
-export async function startCapture(peers: PeerNamespace, name: string, file: string): Promise<Daemon> {
-  const daemon = peers.start('dumpcap', ['dumpcap', '-q', '-i', name, '-w', file]);
-  await daemon.ready('captures', () => (daemon.log.includes('File:') ? true : null));
-  return daemon;
+/** Frames reach the file when the kernel's block of them is full, or this old. */
+const BLOCK_MILLISECONDS = 250;
+
+/** Records an interface of the peers' namespace into a file. */
+export class Recorder {
+  readonly #daemon: Daemon;
+
+  private constructor(daemon: Daemon) {
+    this.#daemon = daemon;
+  }
+
+  static async start(peers: PeerNamespace, name: string, file: string): Promise<Recorder> {
+    const daemon = peers.start('dumpcap', ['dumpcap', '-q', '-i', name, '-w', file]);
+    await daemon.ready('captures', () => (daemon.log.includes('File:') ? true : null));
+    return new Recorder(daemon);
+  }
+
+  /** Afterwards the file holds every frame that has passed. */
+  async stop(): Promise<void> {
+    await sleep(2 * BLOCK_MILLISECONDS);
+    await this.#daemon.stop();
+  }
 }
 
 /** One line a frame that the filter takes: the fields, each as a list, since a field may occur more than once. */
