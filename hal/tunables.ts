@@ -124,6 +124,15 @@ export const TUNABLES = {
   ),
   'tftp.firstRetry': number(0.5, [0.05, 10], 's', 'S', 'emcc', 'first TFTP retransmission'),
   'tftp.maxRetry': number(4, [0.1, 60], 's', '?', 'discovery 5.2', 'ceiling of the doubling TFTP retransmission'),
+  'tftp.blockSize': number(
+    512,
+    [8, 1468],
+    'octets',
+    '?',
+    'discovery 5.2',
+    'block size asked for by TFTP (RFC 2348); 512 asks for none, as an 8861 does',
+  ),
+  'tftp.windowSize': number(1, [1, 64], 'blocks', '?', 'RFC 7440', 'TFTP window asked for; 1 asks for none'),
   'tftp.tries': number(6, [1, 30], 'tries', '?', 'discovery 13', 'TFTP requests before the server is given up'),
   'file.maxConfigSize': number(2_097_152, [1024, 67_108_864], 'octets', 'D', 'discovery 5.4', 'configuration size cap'),
   'trust.olderList': choice(

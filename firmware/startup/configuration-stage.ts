@@ -1,34 +1,47 @@
+import type { KeySlot } from '../../hal/secure.ts';
 import { type Instant, NEVER, SECOND } from '../../hal/timer.ts';
 import { isProblem, parseConfiguration } from '../phone/config/parse-configuration.ts';
 import type { PhoneConfiguration } from '../phone/config/phone-configuration.ts';
 import { loadFor } from '../phone/config/phone-configuration.ts';
+import {
+  type ConfigurationVerdict,
+  configurationNames,
+  encryptionStep,
+  judgeConfiguration,
+} from '../phone/trust/configuration-trust.ts';
+import { ENCRYPTED, SIGNED } from '../phone/trust/judge-file.ts';
+import type { Rejected, VouchedCertificate } from '../phone/trust/verdict.ts';
 import { type AppliedConfiguration, applied, loadConfiguration, saveConfiguration } from './configuration-memory.ts';
 import type { FetchResult } from './file-fetcher.ts';
 import type { PhoneContext } from './phone-context.ts';
 import type { Stage, StageOutput } from './stage.ts';
-
-const DEFAULT_FILE = 'XMLDefault.cnf.xml';
+import type { TrustFiles } from './trust-file-stage.ts';
 
 /**
- * Step 8: the phone's own configuration file, or the default one for a phone that the cluster does not know yet; when no server
- * answers at all, the last good configuration out of flash, on which SRST depends.
+ * Step 8: the phone's own configuration file, or the default one for a phone that the cluster does not know yet; when no server answers at all, or the answer
+ * cannot be trusted, the last good configuration out of flash, on which SRST depends.
  */
 export class ConfigurationStage implements Stage {
   readonly name = 'configuration';
   readonly screenText = 'Configuring CM List';
   readonly #phone: PhoneContext;
+  readonly #trust: TrustFiles;
   #output: StageOutput | null = null;
 
-  constructor(phone: PhoneContext) {
+  constructor(phone: PhoneContext, trust: TrustFiles) {
     this.#phone = phone;
+    this.#trust = trust;
   }
 
   enter(now: Instant): void {
-    this.#ask(now, `${this.#phone.hal.board.deviceName}.cnf.xml`);
+    const { store } = this.#trust;
+    const state = { signed: store.expectsSignedFiles(), encrypted: store.encrypted };
+    this.#ask(now, configurationNames(this.#phone.hal.board.deviceName, state));
   }
 
   undo(): void {
     this.#phone.files.cancel();
+    this.#trust.tvs.cancel();
     this.#phone.facts.configuration = null;
     this.#output = null;
   }
@@ -43,22 +56,23 @@ export class ConfigurationStage implements Stage {
     return this.#output === null ? NEVER : 0;
   }
 
-  #ask(now: Instant, name: string): void {
+  #ask(now: Instant, names: readonly string[]): void {
+    const [name, ...others] = names;
     const { hal, files, facts } = this.#phone;
     const maxSize = hal.tunables['file.maxConfigSize'];
-    files.fetch(now, name, maxSize, facts.tftpServers, (at, result) => this.#answered(at, name, result));
+    files.fetch(now, name!, maxSize, facts.tftpServers, (at, result) => this.#answered(at, name!, others, result));
   }
 
-  #answered(now: Instant, name: string, result: FetchResult): void {
+  #answered(now: Instant, name: string, others: readonly string[], result: FetchResult): void {
     const { status } = this.#phone;
     switch (result.outcome) {
       case 'received':
-        this.#received(now, name, result.octets);
+        this.#judge(now, name, result.octets, null);
         return;
       case 'not-found':
         status.report(`File Not Found: ${name}`);
-        if (name === DEFAULT_FILE) this.#fail(now, 'config.not-found');
-        else this.#ask(now, DEFAULT_FILE);
+        if (others.length > 0) this.#ask(now, others);
+        else this.#fail(now, 'config.not-found');
         return;
       case 'timeout':
         status.report('TFTP timeout');
@@ -76,6 +90,38 @@ export class ConfigurationStage implements Stage {
     }
   }
 
+  #judge(now: Instant, name: string, octets: Uint8Array, vouched: VouchedCertificate | null): void {
+    const verdict: ConfigurationVerdict = judgeConfiguration(
+      name,
+      octets,
+      this.#trust.store.context(vouched),
+      this.#ownKey(),
+    );
+    switch (verdict.outcome) {
+      case 'verified':
+      case 'unsigned':
+        this.#received(now, name, verdict.payload);
+        return;
+      case 'rejected':
+        this.#refused(now, name, verdict);
+        return;
+      case 'ask-tvs':
+        this.#trust.tvs.ask(now, verdict.signer, (at, answer) => {
+          if (answer !== null) this.#judge(at, name, octets, answer);
+          else this.#refused(at, name, { reason: 'signer-unknown', detail: 'Nobody vouches for its signer.' });
+        });
+        return;
+    }
+  }
+
+  /** "The file is dropped without being written": the phone goes on with what it had. */
+  #refused(now: Instant, name: string, { reason, detail }: Pick<Rejected, 'reason' | 'detail'>): void {
+    this.#phone.hal.trace.debug(`${name}: ${detail}`);
+    this.#phone.status.report('Auth Fail');
+    this.#useLastGood(now, `trust.${reason}`);
+  }
+
+  /** @param octets text, verified where a signature was expected. */
   #received(now: Instant, name: string, octets: Uint8Array): void {
     const { hal, trust, status } = this.#phone;
     const parsed = parseConfiguration(octets);
@@ -92,10 +138,36 @@ export class ConfigurationStage implements Stage {
       this.#fail(now, problem);
       return;
     }
+    if (own && this.#needsAnother(now, name, parsed)) return;
     const configuration = applied(parsed, name, loadFor(parsed, hal.board.model.deviceType));
     if (own) saveConfiguration(trust, configuration);
     status.report(name);
     this.#use(configuration, own, false);
+  }
+
+  /**
+   * Notes whether the next file is to be asked for encrypted. True when this one is only its forerunner, which has no call managers: the phone
+   * then asks for the encrypted one, at once where it has just learned of it.
+   */
+  #needsAnother(now: Instant, name: string, configuration: PhoneConfiguration): boolean {
+    const { store } = this.#trust;
+    if (name.endsWith(ENCRYPTED)) return false;
+    const { secure } = this.#phone.hal;
+    const step = encryptionStep(configuration, secure.ownCertificate(this.#ownKey()), secure);
+    const known = store.encrypted;
+    const signed = name.endsWith(SIGNED);
+    store.encrypted = signed && step === 'encrypted';
+    if (configuration.fullConfig) return false;
+    if (store.encrypted && !known) {
+      this.#output = { kind: 'failed', reason: 'config.encrypted', retry: { at: now, from: 'ctl-file' } };
+      return true;
+    }
+    this.#useLastGood(now, step === 'enrol' || step === 'wait' ? `capf.${step}` : 'config.partial');
+    return true;
+  }
+
+  #ownKey(): KeySlot {
+    return this.#phone.hal.secure.ownCertificate('lsc') === null ? 'mic' : 'lsc';
   }
 
   #useLastGood(now: Instant, reason: string): void {
@@ -111,8 +183,9 @@ export class ConfigurationStage implements Stage {
     const { name, protocol, load, callManagers, security } = configuration;
     hal.trace.event('config.applied', {
       name,
-      signature: 'none',
-      encrypted: false,
+      // A file is asked for by these names only, and used only when what they promise has been verified.
+      signature: name.endsWith(SIGNED) ? 'verified' : 'none',
+      encrypted: name.endsWith(ENCRYPTED),
       protocol,
       load: load ?? boot.load,
       callManagers: callManagers.map(({ host, port, priority }) => ({ host, port, priority })),

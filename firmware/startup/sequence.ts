@@ -14,13 +14,15 @@
  * The first two are over when this code runs. The order of the others is this list and nothing else; the sequencer walks
  * it and knows the edges back.
  */
+import { TrustStore } from '../phone/trust/trust-store.ts';
 import { AddressStage } from './address-stage.ts';
 import { CallManagerStage } from './call-manager-stage.ts';
 import { ConfigurationStage } from './configuration-stage.ts';
 import type { PhoneContext } from './phone-context.ts';
 import type { Stage } from './stage.ts';
 import { TftpServerStage } from './tftp-server-stage.ts';
-import { TrustFileStage } from './trust-file-stage.ts';
+import { TrustFileStage, type TrustFiles } from './trust-file-stage.ts';
+import { NO_TVS } from './tvs-query.ts';
 import { VoiceVlanStage } from './voice-vlan-stage.ts';
 
 export interface Stages {
@@ -34,6 +36,10 @@ export function startupStages(phone: PhoneContext): Stages {
   const voiceVlan = new VoiceVlanStage(phone);
   const address = new AddressStage(phone);
   const callManager = new CallManagerStage(phone);
+  const { secure, tunables } = phone.hal;
+  const olderList = tunables['trust.olderList'] === 'accepted' ? 'accepted' : 'rejected';
+  const store = new TrustStore(phone.trust, secure, olderList);
+  const trust: TrustFiles = { store, tvs: NO_TVS, round: { ctl: null, itl: null } };
   return {
     voiceVlan,
     address,
@@ -42,9 +48,9 @@ export function startupStages(phone: PhoneContext): Stages {
       voiceVlan,
       address,
       new TftpServerStage(phone),
-      TrustFileStage.ctl(phone),
-      TrustFileStage.itl(phone),
-      new ConfigurationStage(phone),
+      TrustFileStage.ctl(phone, trust),
+      TrustFileStage.itl(phone, trust),
+      new ConfigurationStage(phone, trust),
       callManager,
     ],
   };

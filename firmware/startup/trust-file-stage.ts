@@ -1,15 +1,17 @@
 import { type Instant, NEVER } from '../../hal/timer.ts';
-import { isMalformed } from '../malformed.ts';
-import { parseTrustList } from '../phone/trust/trust-list.ts';
+import type { ListKind } from '../phone/trust/judge-list.ts';
+import { type ListArrival, type ListsRound, statusOfRound, type TrustStore } from '../phone/trust/trust-store.ts';
+import type { Rejected } from '../phone/trust/verdict.ts';
 import type { FetchResult } from './file-fetcher.ts';
 import type { PhoneContext } from './phone-context.ts';
 import type { Stage, StageOutput } from './stage.ts';
+import type { TvsQuery } from './tvs-query.ts';
 
 /** "ITL limit on the phone: 64 KB"; the same bound serves CTL files. */
 const MAX_TRUST_LIST = 65_536;
 
 interface TrustFile {
-  readonly list: 'ctl' | 'itl';
+  readonly list: ListKind;
   readonly stage: 'ctl-file' | 'itl-file';
   /** Asked in this order until one is there. */
   readonly names: (deviceName: string) => readonly string[];
@@ -18,35 +20,48 @@ interface TrustFile {
 const CTL: TrustFile = { list: 'ctl', stage: 'ctl-file', names: (device) => [`CTL${device}.tlv`] };
 const ITL: TrustFile = { list: 'itl', stage: 'itl-file', names: (device) => [`ITL${device}.tlv`, 'ITLFile.tlv'] };
 
+/** What both stages of the trust lists share. */
+export interface TrustFiles {
+  readonly store: TrustStore;
+  readonly tvs: TvsQuery;
+  /** What has become of each list since the CTL was last asked for. */
+  round: ListsRound;
+}
+
+const NEW_ROUND: ListsRound = Object.freeze({ ctl: null, itl: null });
+
 /**
  * Steps 6 and 7: the certificate trust list and the initial trust list. Both are optional: on a cluster that is not secure "file not found" is the
- * ordinary answer.
+ * ordinary answer. Whatever comes, the boot goes on, with the new list or with the old one.
  */
 export class TrustFileStage implements Stage {
   readonly name: 'ctl-file' | 'itl-file';
   readonly screenText = 'Updating Trust List';
   readonly #phone: PhoneContext;
+  readonly #trust: TrustFiles;
   readonly #file: TrustFile;
   #output: StageOutput | null = null;
 
-  static ctl(phone: PhoneContext): TrustFileStage {
-    return new TrustFileStage(phone, CTL);
+  static ctl(phone: PhoneContext, trust: TrustFiles): TrustFileStage {
+    return new TrustFileStage(phone, trust, CTL);
   }
 
-  static itl(phone: PhoneContext): TrustFileStage {
-    return new TrustFileStage(phone, ITL);
+  static itl(phone: PhoneContext, trust: TrustFiles): TrustFileStage {
+    return new TrustFileStage(phone, trust, ITL);
   }
 
-  constructor(phone: PhoneContext, file: TrustFile) {
+  constructor(phone: PhoneContext, trust: TrustFiles, file: TrustFile) {
     this.#phone = phone;
+    this.#trust = trust;
     this.#file = file;
     this.name = file.stage;
   }
 
   enter(now: Instant): void {
     const { board } = this.#phone.hal;
+    if (this.#file.list === 'ctl') this.#trust.round = NEW_ROUND;
     if (this.#file.list === 'itl' && !board.model.itl) {
-      this.#output = { kind: 'skipped', reason: 'itl.not-supported' };
+      this.#settle(null, { kind: 'skipped', reason: 'itl.not-supported' });
       return;
     }
     this.#ask(now, this.#file.names(board.deviceName));
@@ -54,6 +69,7 @@ export class TrustFileStage implements Stage {
 
   undo(): void {
     this.#phone.files.cancel();
+    this.#trust.tvs.cancel();
     this.#output = null;
   }
 
@@ -79,7 +95,7 @@ export class TrustFileStage implements Stage {
     const { list } = this.#file;
     switch (result.outcome) {
       case 'received':
-        this.#received(result.octets);
+        this.#received(now, name, result.octets);
         return;
       case 'not-found':
         if (others.length > 0) this.#ask(now, others);
@@ -87,40 +103,80 @@ export class TrustFileStage implements Stage {
         return;
       case 'timeout':
         this.#phone.status.report('TFTP timeout');
-        this.#output = { kind: 'failed', reason: 'tftp.timeout', retry: null };
+        this.#settle(null, { kind: 'failed', reason: 'tftp.timeout', retry: null });
         return;
       default:
         this.#phone.status.report('TFTP error');
-        this.#output = { kind: 'failed', reason: `${list}.${result.outcome}`, retry: null };
+        this.#settle(null, { kind: 'failed', reason: `${list}.${result.outcome}`, retry: null });
         return;
     }
+  }
+
+  #received(now: Instant, name: string, octets: Uint8Array): void {
+    const { store, tvs } = this.#trust;
+    const arrival = store.arrived(this.#file.list, octets);
+    if (arrival.outcome !== 'ask-tvs') {
+      this.#arrived(name, arrival);
+      return;
+    }
+    tvs.ask(now, arrival.signer, (_at, vouched) => {
+      const answered = vouched === null ? arrival : store.arrived(this.#file.list, octets, vouched);
+      this.#arrived(name, answered);
+    });
+  }
+
+  #arrived(name: string, arrival: ListArrival): void {
+    const { trace } = this.#phone.hal;
+    const { list } = this.#file;
+    switch (arrival.outcome) {
+      case 'absent':
+        this.#absent(name);
+        return;
+      case 'rejected':
+        this.#rejected(arrival);
+        return;
+      case 'ask-tvs': {
+        const detail = 'The signer is in no installed trust list, and no trust verification service vouches for it.';
+        this.#rejected({ outcome: 'rejected', reason: 'signer-unknown', detail, signer: arrival.signer });
+        return;
+      }
+      case 'unchanged':
+        trace.event('trust.list', { list, outcome: 'unchanged', signer: arrival.signer.subject });
+        break;
+      default: {
+        const { outcome, signer, onTrust } = arrival;
+        const reason = onTrust ? { reason: 'first-use' } : {};
+        trace.event('trust.list', { list, outcome, signer: signer.subject, ...reason });
+      }
+    }
+    this.#settle(arrival.outcome, { kind: 'done', reason: `${list}.${arrival.outcome}` });
   }
 
   #absent(name: string): void {
     const { hal, status } = this.#phone;
     const { list } = this.#file;
-    status.report(list === 'ctl' ? `File Not Found: ${name}` : 'No Trust List installed');
+    if (list === 'ctl') status.report(`File Not Found: ${name}`);
     hal.trace.event('trust.list', { list, outcome: 'absent' });
-    this.#output = { kind: 'skipped', reason: `${list}.not-found` };
+    this.#settle('absent', { kind: 'skipped', reason: `${list}.not-found` });
   }
 
-  #received(octets: Uint8Array): void {
+  /** The installed list stays, and what it does not vouch for is refused further on. */
+  #rejected({ reason, detail, signer }: Rejected): void {
+    const { hal, status } = this.#phone;
     const { list } = this.#file;
-    const { trace } = this.#phone.hal;
-    // Servers that are no call managers often serve empty files for whatever is asked.
-    const parsed = parseTrustList(octets);
-    if (isMalformed(parsed)) {
-      trace.event('trust.list', { list, outcome: 'rejected', reason: parsed.reason });
-      this.#output = { kind: 'failed', reason: `${list}.malformed`, retry: null };
-      return;
-    }
-    // Nothing is installed unverified, and this firmware verifies no signatures: the phone goes on as on a cluster without trust lists.
-    trace.event('trust.list', {
-      list,
-      outcome: 'rejected',
-      reason: 'signatures of trust lists are not verified by this load',
-      signer: parsed.header.signer.subject,
-    });
-    this.#output = { kind: 'done', reason: `${list}.not-verified` };
+    hal.trace.debug(`${list}: ${detail}`);
+    const by = signer === null ? {} : { signer: signer.subject };
+    hal.trace.event('trust.list', { list, outcome: 'rejected', reason, ...by });
+    if (list === 'ctl') status.report('CTL update failed');
+    this.#settle('rejected', { kind: 'failed', reason: `trust.${reason}`, retry: null });
+  }
+
+  /** After the second list the status menu says what has become of both. */
+  #settle(outcome: ListArrival['outcome'] | null, output: StageOutput): void {
+    const trust = this.#trust;
+    trust.round = { ...trust.round, [this.#file.list]: outcome };
+    this.#output = output;
+    if (this.#file.list !== 'itl') return;
+    for (const message of statusOfRound(trust.round, trust.store.installed())) this.#phone.status.report(message);
   }
 }

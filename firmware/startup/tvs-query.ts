@@ -1,0 +1,16 @@
+import type { Instant } from '../../hal/timer.ts';
+import type { CertificateName } from '../phone/trust/signed-file.ts';
+import type { VouchedCertificate } from '../phone/trust/verdict.ts';
+
+/** Asks the trust verification services of the last good configuration about a signer that no installed list has. */
+export interface TvsQuery {
+  /** `waiter` is called once, unless `cancel` comes first; with null when nobody could be asked, or nobody vouches for the certificate. */
+  ask(now: Instant, signer: CertificateName, waiter: (now: Instant, vouched: VouchedCertificate | null) => void): void;
+  cancel(): void;
+}
+
+/** A phone that reaches none: what no list vouches for is refused. */
+export const NO_TVS: TvsQuery = Object.freeze({
+  ask: (now, _signer, waiter) => waiter(now, null),
+  cancel: () => undefined,
+} satisfies TvsQuery);
