@@ -1,4 +1,7 @@
-import type { ModelRow } from '../hal/board.ts';
+import type { ModelRow as WholeRow } from '../hal/board.ts';
+
+/** A row before what follows from the others is added. */
+type ModelRow = Omit<WholeRow, 'sip'>;
 
 /**
  * The telephones we know, as data. Sources: Cisco's administration guides, IOS outputs and captures published by others.
@@ -328,49 +331,60 @@ const MODEL_7971: ModelRow = {
   dhcp: classicDhcp('CP-7971G-GE'),
 };
 
-export const MODELS: readonly ModelRow[] = Object.freeze([
-  model79x5('7975', 437, 8, 'tnp75.9-3-1-CR17.bin', '75'), // boot image [?], as the 7945's
-  model88xx('8861', 685, { power: CLASS_4_POWER }),
-  model79x5('7945', 435, 2, 'tnp45.9-3-1-CR17.bin', '45'),
-  model79x5('7965', 436, 6, 'tnp65.9-3-1-CR17.bin', '45'), // boot image [?]
-  modelFast79xx('7942', { type: 434, lines: 2, family: '42', capabilities: HOST_PHONE_RELAY, version: 22 }),
-  modelFast79xx('7962', { type: 404, lines: 6, family: '42', capabilities: HOST_PHONE_RELAY, version: 22 }),
-  modelFast79xx('7941', { type: 115, lines: 2, family: '41', capabilities: HOST_PHONE, version: 17 }),
-  modelFast79xx('7961', { type: 30018, lines: 6, family: '41', capabilities: HOST_PHONE, version: 22 }),
-  modelGigabit79x1('7941G-GE', 309, 2),
-  modelGigabit79x1('7961G-GE', 308, 6),
-  modelFast79xx('7906', { type: 369, lines: 1, family: '11', capabilities: HOST_PHONE, version: 17 }),
-  modelFast79xx('7911', { type: 307, lines: 1, family: '11', capabilities: HOST_PHONE, version: 17 }),
-  MODEL_7970,
-  MODEL_7971,
-  modelFirst79xx('7940', 8, 2),
-  modelFirst79xx('7960', 7, 6),
-  modelSingleLine79xx('7905', 20000, 'CP7905080003SCCP070409A'),
-  modelSingleLine79xx('7912', 30007, 'CP7912080004SCCP080108A'),
-  model6901('6901', { type: 547, lines: 1, version: 20, load: '6901.9-3-1-SR1-3' }, { rows: 0, columns: 0 }),
-  model6901('6911', { type: 548, lines: 1, version: 17, load: '6911.9-3-1-SR1-3' }, { rows: 2, columns: 20 }),
-  model69xx('6921', { type: 495, lines: 2, version: 15, load: '69xx.9-4-1-3SR1' }), // version [?], as the 6961's
-  model69xx('6941', { type: 496, lines: 4, version: 15, load: '69xx.9-4-1-3SR1' }), // version [?]
-  model69xx('6945', { type: 564, lines: 4, version: 15, load: '6945.9-4-1-3', class: 2 }), // version [?]
-  model69xx('6961', { type: 497, lines: 12, version: 15, load: '69xx.9-4-1-3SR1', class: 2 }),
-  model78xx('7811', 36213, 1), // type [?]
-  model78xx('7821', 621, 2),
-  model78xx('7841', 622, 4),
-  model78xx('7861', 623, 16),
-  model88xx('8811', 36217),
-  model88xx('8841', 683),
-  model88xx('8845', 36224, { loads: { sip: 'sip8845_65.14-1-1MN-18' } }),
-  model88xx('8851', 684, { power: CLASS_4_POWER }),
-  model88xx('8865', 36225, { power: CLASS_4_POWER, loads: { sip: 'sip8845_65.14-1-1MN-18' } }),
-  model894x('8941', 586),
-  model894x('8945', 585),
-  model99xx('8961', 540, 5),
-  model99xx('9951', 537, 5),
-  model99xx('9971', 493, 6),
-]);
+/** 79xx and the 89xx of their time hold one SIP load, the others two [?]. Seen as User-Agent: Cisco-CP7970G, Cisco-CP7975G, Cisco-CP7821, Cisco-CP8851. */
+function withSip(row: ModelRow): WholeRow {
+  if (!row.protocols.includes('sip')) return { ...row, sip: null };
+  return {
+    ...row,
+    sip: { userAgent: `Cisco-${row.productId.replace('-', '')}`, banks: row.name.startsWith('79') ? 1 : 2 },
+  };
+}
+
+export const MODELS: readonly WholeRow[] = Object.freeze(
+  [
+    model79x5('7975', 437, 8, 'tnp75.9-3-1-CR17.bin', '75'), // boot image [?], as the 7945's
+    model88xx('8861', 685, { power: CLASS_4_POWER }),
+    model79x5('7945', 435, 2, 'tnp45.9-3-1-CR17.bin', '45'),
+    model79x5('7965', 436, 6, 'tnp65.9-3-1-CR17.bin', '45'), // boot image [?]
+    modelFast79xx('7942', { type: 434, lines: 2, family: '42', capabilities: HOST_PHONE_RELAY, version: 22 }),
+    modelFast79xx('7962', { type: 404, lines: 6, family: '42', capabilities: HOST_PHONE_RELAY, version: 22 }),
+    modelFast79xx('7941', { type: 115, lines: 2, family: '41', capabilities: HOST_PHONE, version: 17 }),
+    modelFast79xx('7961', { type: 30018, lines: 6, family: '41', capabilities: HOST_PHONE, version: 22 }),
+    modelGigabit79x1('7941G-GE', 309, 2),
+    modelGigabit79x1('7961G-GE', 308, 6),
+    modelFast79xx('7906', { type: 369, lines: 1, family: '11', capabilities: HOST_PHONE, version: 17 }),
+    modelFast79xx('7911', { type: 307, lines: 1, family: '11', capabilities: HOST_PHONE, version: 17 }),
+    MODEL_7970,
+    MODEL_7971,
+    modelFirst79xx('7940', 8, 2),
+    modelFirst79xx('7960', 7, 6),
+    modelSingleLine79xx('7905', 20000, 'CP7905080003SCCP070409A'),
+    modelSingleLine79xx('7912', 30007, 'CP7912080004SCCP080108A'),
+    model6901('6901', { type: 547, lines: 1, version: 20, load: '6901.9-3-1-SR1-3' }, { rows: 0, columns: 0 }),
+    model6901('6911', { type: 548, lines: 1, version: 17, load: '6911.9-3-1-SR1-3' }, { rows: 2, columns: 20 }),
+    model69xx('6921', { type: 495, lines: 2, version: 15, load: '69xx.9-4-1-3SR1' }), // version [?], as the 6961's
+    model69xx('6941', { type: 496, lines: 4, version: 15, load: '69xx.9-4-1-3SR1' }), // version [?]
+    model69xx('6945', { type: 564, lines: 4, version: 15, load: '6945.9-4-1-3', class: 2 }), // version [?]
+    model69xx('6961', { type: 497, lines: 12, version: 15, load: '69xx.9-4-1-3SR1', class: 2 }),
+    model78xx('7811', 36213, 1), // type [?]
+    model78xx('7821', 621, 2),
+    model78xx('7841', 622, 4),
+    model78xx('7861', 623, 16),
+    model88xx('8811', 36217),
+    model88xx('8841', 683),
+    model88xx('8845', 36224, { loads: { sip: 'sip8845_65.14-1-1MN-18' } }),
+    model88xx('8851', 684, { power: CLASS_4_POWER }),
+    model88xx('8865', 36225, { power: CLASS_4_POWER, loads: { sip: 'sip8845_65.14-1-1MN-18' } }),
+    model894x('8941', 586),
+    model894x('8945', 585),
+    model99xx('8961', 540, 5),
+    model99xx('9951', 537, 5),
+    model99xx('9971', 493, 6),
+  ].map(withSip),
+);
 
 /** Finds a model by what people write: `7975`, `CP-7975G`, `cp-7975g`. Null when there is none. */
-export function modelNamed(text: string): ModelRow | null {
+export function modelNamed(text: string): WholeRow | null {
   const wanted = text.trim().toUpperCase();
   return MODELS.find((row) => row.name.toUpperCase() === wanted || row.productId.toUpperCase() === wanted) ?? null;
 }
@@ -378,6 +392,6 @@ export function modelNamed(text: string): ModelRow | null {
 /** Hardware revisions that were seen in LLDP-MED inventories; the others are [?]. */
 const HARDWARE_REVISIONS: Readonly<Record<string, string>> = { '7911': '9', '7945': '14', '7971': '3' };
 
-export function hardwareRevisionOf(model: ModelRow): string {
+export function hardwareRevisionOf(model: WholeRow): string {
   return HARDWARE_REVISIONS[model.name] ?? '1';
 }

@@ -58,6 +58,13 @@ export interface ModelRow {
     readonly features: readonly [number, number, number];
     readonly instance: number;
   };
+  /** Null where it has no SIP load. What follows from the load's version is the load's own. */
+  readonly sip: {
+    /** Begins User-Agent, before the version: `Cisco-CP8861`. */
+    readonly userAgent: string;
+    /** How many loads the flash holds: alarms name one, or the active and the inactive one. */
+    readonly banks: 1 | 2;
+  } | null;
   /** Asks for files by HTTP 6970 before TFTP, unless the tunable `file.transport` says otherwise. */
   readonly http: boolean;
   /** False for models without ITL support (7940, 7960 and other old ones). */
