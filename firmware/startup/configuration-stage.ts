@@ -154,6 +154,7 @@ export class ConfigurationStage implements Stage {
     if (name.endsWith(ENCRYPTED)) return false;
     const { secure } = this.#phone.hal;
     const step = encryptionStep(configuration, secure.ownCertificate(this.#ownKey()), secure);
+    this.#trust.encryption = step;
     const known = store.encrypted;
     const signed = name.endsWith(SIGNED);
     store.encrypted = signed && step === 'encrypted';

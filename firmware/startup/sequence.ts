@@ -9,6 +9,7 @@
  *  6. ctl-file       It asks for the certificate trust list.                                       trust-file-stage.ts
  *  7. itl-file       It asks for the initial trust list.                                           trust-file-stage.ts
  *  8. configuration  It asks for its configuration file, then for the default one.                 configuration-stage.ts
+ *                    A load that the file names and the phone does not have is fetched.            load-update-stage.ts
  *  9. call-manager   It contacts the call managers in priority order and registers.                call-manager-stage.ts
  *
  * The first two are over when this code runs. The order of the others is this list and nothing else; the sequencer walks
@@ -18,6 +19,7 @@ import { TrustStore } from '../phone/trust/trust-store.ts';
 import { AddressStage } from './address-stage.ts';
 import { CallManagerStage } from './call-manager-stage.ts';
 import { ConfigurationStage } from './configuration-stage.ts';
+import { LoadUpdateStage } from './load-update-stage.ts';
 import type { PhoneContext } from './phone-context.ts';
 import type { Stage } from './stage.ts';
 import { TftpServerStage } from './tftp-server-stage.ts';
@@ -39,7 +41,7 @@ export function startupStages(phone: PhoneContext): Stages {
   const { secure, tunables } = phone.hal;
   const olderList = tunables['trust.olderList'] === 'accepted' ? 'accepted' : 'rejected';
   const store = new TrustStore(phone.trust, secure, olderList);
-  const trust: TrustFiles = { store, tvs: NO_TVS, round: { ctl: null, itl: null } };
+  const trust: TrustFiles = { store, tvs: NO_TVS, round: { ctl: null, itl: null }, encryption: 'plain' };
   return {
     voiceVlan,
     address,
@@ -50,7 +52,7 @@ export function startupStages(phone: PhoneContext): Stages {
       new TftpServerStage(phone),
       TrustFileStage.ctl(phone, trust),
       TrustFileStage.itl(phone, trust),
-      new ConfigurationStage(phone, trust),
+      new LoadUpdateStage(phone, new ConfigurationStage(phone, trust)),
       callManager,
     ],
   };

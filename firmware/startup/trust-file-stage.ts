@@ -1,4 +1,5 @@
 import { type Instant, NEVER } from '../../hal/timer.ts';
+import type { EncryptionStep } from '../phone/trust/configuration-trust.ts';
 import type { ListKind } from '../phone/trust/judge-list.ts';
 import { type ListArrival, type ListsRound, statusOfRound, type TrustStore } from '../phone/trust/trust-store.ts';
 import type { Rejected } from '../phone/trust/verdict.ts';
@@ -26,6 +27,8 @@ export interface TrustFiles {
   readonly tvs: TvsQuery;
   /** What has become of each list since the CTL was last asked for. */
   round: ListsRound;
+  /** What the last configuration file asked of the phone's certificate: `enrol` calls for CAPF. */
+  encryption: EncryptionStep;
 }
 
 const NEW_ROUND: ListsRound = Object.freeze({ ctl: null, itl: null });
