@@ -15,6 +15,7 @@ import { NameResolver } from './startup/name-resolver.ts';
 import type { PhoneContext } from './startup/phone-context.ts';
 import { type Stages, startupStages } from './startup/sequence.ts';
 import { Sequencer } from './startup/sequencer.ts';
+import { withShownLoad } from './startup/stored-load.ts';
 
 /** Rounds of draining within one entry point. Each round answers outputs of the one before, and no dialogue is that deep: more is a machine that never rests. */
 const MAX_ROUNDS = 1000;
@@ -53,7 +54,7 @@ export class Kernel implements EntryPoints {
     this.#stack = stack;
     this.#phone = {
       hal,
-      boot,
+      boot: withShownLoad(boot, memory),
       stack,
       names: new NameResolver(stack, rng, tunables),
       files: new FileFetcher(stack, trace, tunables, hal.board.model),
@@ -62,7 +63,14 @@ export class Kernel implements EntryPoints {
       trust: RecordStore.open(flash, FLASH_MAP.trust),
       status: new StatusLog(trace),
       screen: new Screen(hal.panel, hal.board.model.platform),
-      facts: { vlan: null, addressing: null, tftpServers: [], configuration: null, ownConfiguration: false },
+      facts: {
+        vlan: null,
+        addressing: null,
+        tftpServers: [],
+        configuration: null,
+        ownConfiguration: false,
+        loadRejected: false,
+      },
     };
     this.#stages = startupStages(this.#phone);
     this.#sequencer = new Sequencer(this.#stages.inOrder, {

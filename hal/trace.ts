@@ -101,13 +101,14 @@ export interface TraceEvents {
     cached?: boolean;
   };
   /** A file of a new load on its way into flash, each time another tenth of it has come. */
-  'load.progress': { load: string; file: string; bytes: number; size: number };
+  'load.progress': { load: string; file: string; bytes: number; size: number | null };
   /** `stored`: a vendor's load, whose name is shown from now on while this software goes on running. */
   'load.update': {
     from: string;
     to: string;
     outcome: 'installed' | 'stored' | 'rejected';
     reason?: string;
+    detail?: string;
   };
   'callmanager.connect': {
     host: string;

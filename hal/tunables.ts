@@ -142,6 +142,13 @@ export const TUNABLES = {
     'security 2.1',
     'a trust list signed before the installed one of its kind, as a replayed one is',
   ),
+  'load.update': choice(
+    'follow',
+    ['follow', 'ignore'],
+    'D',
+    'discovery 5.5',
+    'whether the phone fetches the load that its configuration names when it runs another one',
+  ),
   'config.retryLoop': number(45, [1, 600], 's', 'S', 'emcc', 'wait before the configuration is asked for again'),
   'sccp.connectTimeout': number(10, [1, 120], 's', 'I', 'sccp 3.2', 'TCP connect timeout for one call manager'),
   'sccp.registerTimeout': number(30, [1, 300], 's', 'I', 'sccp 3.2', 'wait for RegisterAck'),

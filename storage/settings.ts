@@ -5,6 +5,7 @@
 
 import type { Ipv4 } from '../hal/nic.ts';
 import { octetsOf, textOf } from './ascii.ts';
+import { parseBase64 } from './base64.ts';
 import type { RecordStore } from './record-store.ts';
 
 /** First parts of the keys in the settings region. The firmware keeps what it must remember itself (its lease) under `state/`. */
@@ -32,6 +33,9 @@ const level = (max: number): Rule => ({
   accepts: (text) => isWholeNumber(text, 0, max),
 });
 
+/** An RSA key of 4,096 bits takes 736 characters. */
+const MAX_KEY_TEXT = 1_024;
+
 const onOff = administrator('on or off', (text) => text === 'on' || text === 'off');
 const host = administrator('an IPv4 address of a station, like 10.0.0.5', (text) => isStation(text));
 const vlan = administrator('a VLAN from 1 to 4094', (text) => isWholeNumber(text, 1, 4094));
@@ -50,6 +54,10 @@ export const SETTINGS = {
   tftp2: host,
   adminVlan: vlan,
   pcVlan: vlan,
+  firmwareKey: administrator(
+    'an RSA public key: SubjectPublicKeyInfo, DER, in base64',
+    (text) => text.length <= MAX_KEY_TEXT && parseBase64(text) !== null,
+  ),
   ringVolume: level(15),
   contrast: level(15),
   ringTone: { group: USER, expected: 'a name of 1 to 40 characters', accepts: (text) => /^[ -~]{1,40}$/.test(text) },
@@ -123,6 +131,12 @@ export class Settings {
       adminVlan: vlanOf('adminVlan'),
       pcVlan: vlanOf('pcVlan'),
     };
+  }
+
+  /** The key that signs `.loads` files, DER: the one that is built into a real phone, and not public. Null leaves their signatures alone. */
+  firmwareKey(): Uint8Array | null {
+    const text = this.get('firmwareKey');
+    return text === null ? null : parseBase64(text);
   }
 
   /** Administrator's settings, preferences and what the firmware remembered: all gone, or, after a power cut, all still there. */

@@ -213,7 +213,8 @@ export class CallManagerStage implements Stage {
   }
 
   #register(now: Instant, registration: Registration): void {
-    const alarm = { reason: this.#alarm, unknownId: this.#unknownId };
+    const { loadRejected } = this.#phone.facts;
+    const alarm = { reason: loadRejected ? ('load-rejected' as const) : this.#alarm, unknownId: this.#unknownId };
     const versionStamp = this.#phone.facts.configuration!.versionStamp;
     registration.process(now, { kind: 'register', alarm, versionStamp });
   }

@@ -21,6 +21,8 @@ export interface AppliedConfiguration {
   readonly protocol: 'SCCP' | 'SIP';
   /** The load that the file names; null keeps the running one. */
   readonly load: string | null;
+  /** Who has the load, when not the TFTP server; absent in what older loads saved. */
+  readonly loadServer?: string | null;
   readonly security: SecurityMode;
   /** By priority. */
   readonly callManagers: readonly CallManagerMember[];
@@ -37,6 +39,7 @@ export function applied(configuration: PhoneConfiguration, name: string, load: s
     versionStamp: configuration.versionStamp,
     protocol,
     load,
+    loadServer: configuration.vendorConfig.get('loadServer') || null,
     security: configuration.deviceSecurityMode,
     callManagers: configuration.callManagers.map((member) => ({
       priority: member.priority,

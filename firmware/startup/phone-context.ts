@@ -37,6 +37,8 @@ export interface Facts {
   configuration: AppliedConfiguration | null;
   /** Whether that configuration is the phone's own file; false for the default file of a device that CUCM does not know yet. */
   ownConfiguration: boolean;
+  /** The load update's: the load that the configuration names is not for this hardware. The call manager is told. */
+  loadRejected: boolean;
 }
 
 /** What every stage gets: the board, the stack, the phone's own parts, and the facts learned so far. */

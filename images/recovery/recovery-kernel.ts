@@ -51,7 +51,14 @@ export class RecoveryKernel implements EntryPoints {
       trust: RecordStore.open(flash, FLASH_MAP.trust),
       status: new StatusLog(trace),
       screen: new Screen(hal.panel, hal.board.model.platform),
-      facts: { vlan: null, addressing: null, tftpServers: [], configuration: null, ownConfiguration: false },
+      facts: {
+        vlan: null,
+        addressing: null,
+        tftpServers: [],
+        configuration: null,
+        ownConfiguration: false,
+        loadRejected: false,
+      },
     };
     this.#voiceVlan = new VoiceVlanStage(this.#phone);
     this.#address = new AddressStage(this.#phone);

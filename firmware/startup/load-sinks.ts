@@ -1,0 +1,117 @@
+import type { BootServices, Installer, InstallRefusal } from '../../hal/entry-points.ts';
+import type { Hashing, SecureElement } from '../../hal/secure.ts';
+import { hexOf } from '../../storage/ascii.ts';
+import { hasHeader, judgeHeader, type LoadComponent } from '../phone/load-file.ts';
+import type { Rejected } from '../phone/trust/verdict.ts';
+import type { FileSink } from '../protocols/file-outcome.ts';
+import type { StoredComponent } from './stored-load.ts';
+
+/** Told how much of a file has come. */
+type OnProgress = (bytes: number) => void;
+
+/** An image of ours on its way into the slot that is not running. */
+export class ImageSink implements FileSink {
+  readonly #services: BootServices;
+  readonly #component: LoadComponent;
+  readonly #load: string;
+  readonly #onProgress: OnProgress;
+  #installer: Installer | null = null;
+  #bytes = 0;
+  /** Why the bootloader does not take it: kind and sentence. */
+  refusal: { readonly kind: InstallRefusal; readonly detail: string } | null = null;
+
+  /** @param load the name that the image has to have. */
+  constructor(services: BootServices, component: LoadComponent, load: string, onProgress: OnProgress) {
+    this.#services = services;
+    this.#component = component;
+    this.#load = load;
+    this.#onProgress = onProgress;
+  }
+
+  begin(): void {
+    this.abort();
+    this.#bytes = 0;
+    const installer = this.#services.beginInstall(this.#component.size, this.#load);
+    if (typeof installer === 'string') this.refusal = { kind: 'size', detail: installer };
+    else this.#installer = installer;
+  }
+
+  push(octets: Uint8Array): boolean {
+    if (this.#installer === null) return false;
+    if (!this.#take(this.#installer, this.#installer.write(octets))) return false;
+    this.#bytes += octets.length;
+    this.#onProgress(this.#bytes);
+    return true;
+  }
+
+  /** Verifies the image and marks its slot for the trial boot. False: it was refused. */
+  finish(): boolean {
+    const installer = this.#installer;
+    return installer !== null && this.#take(installer, installer.finish());
+  }
+
+  /** Leaves the slot empty. */
+  abort(): void {
+    this.#installer?.abort();
+    this.#installer = null;
+  }
+
+  #take(installer: Installer, error: string | null): boolean {
+    if (error === null) return true;
+    this.refusal = { kind: installer.refusal ?? 'malformed', detail: error };
+    this.#installer = null;
+    return false;
+  }
+}
+
+/** The header is looked at as soon as it can be there; real ones have 300 to 500 octets. */
+const HEADER_ROOM = 2_048;
+
+/** A vendor's file on its way to nowhere: its header is checked, its digest is kept. */
+export class DigestSink implements FileSink {
+  readonly #secure: Pick<SecureElement, 'beginHash'>;
+  readonly #name: string;
+  readonly #onProgress: OnProgress;
+  #hashing: Hashing;
+  #size = 0;
+  /** The beginning of the file until its header was looked at; null afterwards. */
+  #start: number[] | null = null;
+  rejection: Rejected | null = null;
+
+  constructor(secure: Pick<SecureElement, 'beginHash'>, name: string, onProgress: OnProgress) {
+    this.#secure = secure;
+    this.#name = name;
+    this.#onProgress = onProgress;
+    this.#hashing = secure.beginHash('sha256');
+  }
+
+  begin(): void {
+    this.#hashing = this.#secure.beginHash('sha256');
+    this.#size = 0;
+    this.#start = hasHeader(this.#name) ? [] : null;
+  }
+
+  push(octets: Uint8Array): boolean {
+    this.#hashing.update(octets);
+    this.#size += octets.length;
+    this.#onProgress(this.#size);
+    if (this.#start === null) return true;
+    for (const octet of octets) this.#start.push(octet);
+    return this.#start.length < HEADER_ROOM || this.#checkHeader();
+  }
+
+  /** What is kept of the file; null when its header was refused. */
+  finish(): StoredComponent | null {
+    if (!this.#checkHeader()) return null;
+    return { name: this.#name, size: this.#size, sha256: hexOf(this.#hashing.digest()) };
+  }
+
+  #checkHeader(): boolean {
+    if (this.#start !== null) {
+      const header = judgeHeader(this.#name, Uint8Array.from(this.#start));
+      this.#start = null;
+      if ('outcome' in header) this.rejection = header;
+    }
+    return this.rejection === null;
+  }
+}
