@@ -99,7 +99,7 @@ describe('a TFTP server', () => {
       { name: 'blksize', value: '65464' },
       { name: 'tsize', value: '0' },
       { name: 'timeout', value: '3' },
-      { name: 'windowsize', value: '16' },
+      { name: 'multicast', value: '' },
     ]);
     wait(1);
     expect(phone.heard[0]?.message).toEqual({
@@ -209,5 +209,21 @@ describe('a TFTP server', () => {
     expect(server.counters).toMatchObject({ requests: 2500, sent: 2000, busy: 500, octets: 2000 * 1024 });
     const wanted = Buffer.from(FILES.exact!);
     expect(phones.filter((phone) => !wanted.equals(phone.data()))).toHaveLength(0);
+  });
+
+  it('sends windows to those who ask for them (RFC 7440), and goes on from the block that was acknowledged', () => {
+    const { client, wait } = world();
+    const phone = client(false);
+    phone.ask('long', [{ name: 'windowsize', value: '4' }]);
+    wait(0.1);
+    const { from } = phone.heard[0]!;
+    const blocks = (): number[] =>
+      phone.heard.flatMap(({ message }) => (message.kind === 'DATA' ? [message.block] : []));
+    phone.send({ kind: 'ACK', block: 0 }, from);
+    wait(0.1);
+    expect(blocks()).toEqual([1, 2, 3, 4]);
+    phone.send({ kind: 'ACK', block: 2 }, from);
+    wait(0.1);
+    expect(blocks()).toEqual([1, 2, 3, 4, 3, 4, 5, 6]);
   });
 });

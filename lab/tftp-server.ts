@@ -1,5 +1,5 @@
 /**
- * A TFTP server that only reads (RFC 1350), with blksize, tsize and timeout (RFC 2348, 2349). Every transfer has a port of its own, as the
+ * A TFTP server that only reads (RFC 1350), with blksize, tsize, timeout (RFC 2348, 2349) and windowsize (RFC 7440). Every transfer has a port of its own, as the
  * protocol wants; retransmission is the sender's, on the timeline. A repeated ACK does not repeat a block (RFC 1123, 4.2.3.1).
  */
 
@@ -66,6 +66,9 @@ const DEFAULT_MAX_TRANSFERS = 16_000;
 const MAX_BLOCK_SIZE = 1468;
 const MIN_BLOCK_SIZE = 8;
 
+/** RFC 7440 section 3 allows 65,535; this much fits into what switches buffer for a port. */
+const MAX_WINDOW_SIZE = 64;
+
 interface Home {
   readonly sockets: Sockets;
   readonly address: Ipv4;
@@ -78,12 +81,14 @@ interface Transfer {
   readonly client: Endpoint;
   readonly octets: Uint8Array;
   readonly blockSize: number;
+  /** Blocks sent before an acknowledgement is waited for (RFC 7440). */
+  readonly windowSize: number;
   readonly timeout: Duration;
   /** Sent as block 0 when options were agreed on. */
   readonly agreed: readonly tftp.Option[];
   socket: UdpSocket | null;
   alarm: Alarm | null;
-  /** The block that is not acknowledged yet, counted without the wrap at 65,536. */
+  /** The first block that is not acknowledged yet, counted without the wrap at 65,536. */
   block: number;
   sentCount: number;
   retryAt: Instant;
@@ -218,13 +223,14 @@ export class TftpServer {
       return;
     }
     const octets = mode === 'netascii' ? netascii(file) : file;
-    const { blockSize, timeout, agreed } = this.#negotiate(options, octets.length);
+    const { blockSize, windowSize, timeout, agreed } = this.#negotiate(options, octets.length);
     const transfer: Transfer = {
       name,
       home,
       client,
       octets,
       blockSize,
+      windowSize,
       timeout,
       agreed,
       socket: null,
@@ -246,8 +252,9 @@ export class TftpServer {
   #negotiate(
     options: readonly tftp.Option[],
     size: number,
-  ): { blockSize: number; timeout: Duration; agreed: tftp.Option[] } {
+  ): { blockSize: number; windowSize: number; timeout: Duration; agreed: tftp.Option[] } {
     let blockSize = tftp.BLOCK_SIZE;
+    let windowSize = 1;
     let timeout = this.#timeout;
     const agreed: tftp.Option[] = [];
     for (const { name, value } of options) {
@@ -257,6 +264,11 @@ export class TftpServer {
           if (!(wanted >= MIN_BLOCK_SIZE)) break;
           blockSize = Math.min(wanted, MAX_BLOCK_SIZE);
           agreed.push({ name, value: String(blockSize) });
+          break;
+        case 'windowsize':
+          if (!(wanted >= 1)) break;
+          windowSize = Math.min(wanted, MAX_WINDOW_SIZE);
+          agreed.push({ name, value: String(windowSize) });
           break;
         case 'tsize':
           agreed.push({ name, value: String(size) });
@@ -268,7 +280,7 @@ export class TftpServer {
           break;
       }
     }
-    return { blockSize, timeout, agreed };
+    return { blockSize, windowSize, timeout, agreed };
   }
 
   #receive(now: Instant, transfer: Transfer, payload: Uint8Array, from: Endpoint): void {
@@ -287,30 +299,38 @@ export class TftpServer {
       this.#end(transfer);
       return;
     }
-    if (message.kind !== 'ACK' || message.block !== (transfer.block & 0xffff)) return;
-    if (transfer.block >= lastBlock(transfer)) {
+    if (message.kind !== 'ACK') return;
+    const acknowledged = acknowledgedBlock(transfer, message.block);
+    if (acknowledged === null) return;
+    if (acknowledged >= lastBlock(transfer)) {
       this.counters.sent += 1;
       this.counters.octets += transfer.octets.length;
       this.#tell(now, 'sent', transfer.name, transfer.client, transfer.home.address, transfer.octets.length);
       this.#end(transfer);
       return;
     }
-    transfer.block += 1;
+    transfer.block = acknowledged + 1;
     transfer.sentCount = 0;
     this.#send(now, transfer);
   }
 
   #send(now: Instant, transfer: Transfer): void {
     transfer.sentCount += 1;
-    const message: tftp.Message =
-      transfer.block === 0
-        ? { kind: 'OACK', options: transfer.agreed }
-        : { kind: 'DATA', block: transfer.block & 0xffff, octets: blockOf(transfer) };
-    const length = tftp.emit(message, this.#datagram);
     // The alarm stays where it is while the deadline moves on with each block: it looks again when it fires.
     const idle = transfer.retryAt === NEVER;
     transfer.retryAt = now + transfer.timeout;
     if (idle) transfer.alarm?.arm(transfer.retryAt);
+    if (transfer.block === 0) {
+      this.#emit(now, transfer, { kind: 'OACK', options: transfer.agreed });
+      return;
+    }
+    for (let block = transfer.block; block <= lastOfWindow(transfer); block += 1) {
+      this.#emit(now, transfer, { kind: 'DATA', block: block & 0xffff, octets: octetsOf(transfer, block) });
+    }
+  }
+
+  #emit(now: Instant, transfer: Transfer, message: tftp.Message): void {
+    const length = tftp.emit(message, this.#datagram);
     transfer.socket?.send(now, transfer.client, this.#datagram.subarray(0, length));
   }
 
@@ -372,9 +392,24 @@ function lastBlock(transfer: Transfer): number {
   return Math.floor(transfer.octets.length / transfer.blockSize) + 1;
 }
 
-function blockOf(transfer: Transfer): Uint8Array {
-  const from = (transfer.block - 1) * transfer.blockSize;
+function octetsOf(transfer: Transfer, block: number): Uint8Array {
+  const from = (block - 1) * transfer.blockSize;
   return transfer.octets.subarray(from, from + transfer.blockSize);
+}
+
+function lastOfWindow(transfer: Transfer): number {
+  return Math.min(transfer.block + transfer.windowSize - 1, lastBlock(transfer));
+}
+
+/** The block of the window that an ACK names, the one before it included when a window is lost from its start; null for an old ACK. */
+function acknowledgedBlock(transfer: Transfer, named: number): number | null {
+  const { block, windowSize } = transfer;
+  if (block === 0) return named === 0 ? 0 : null;
+  const first = windowSize > 1 ? block - 1 : block;
+  for (let candidate = first; candidate <= lastOfWindow(transfer); candidate += 1) {
+    if ((candidate & 0xffff) === named) return candidate;
+  }
+  return null;
 }
 
 /** RFC 764's network virtual terminal: a line feed becomes CR LF, a bare carriage return CR NUL. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Instant, MILLISECOND, NEVER, SECOND } from '../../hal/timer.ts';
-import { tunableValues } from '../../hal/tunables.ts';
+import { type TunableValues, tunableValues } from '../../hal/tunables.ts';
 import { SeededRng } from '../../hal/virtual/rng.ts';
 import { fuzzRuns } from '../../test/support/fuzz-runs.ts';
 import * as tftp from '../wire/tftp.ts';
@@ -13,8 +13,12 @@ const START: TftpIn = { kind: 'start', name: 'SEP02005EC0FFEE.cnf.xml', server: 
 
 class Dialogue {
   now: Instant = 0;
-  readonly client = new TftpClient(tunableValues());
+  readonly client: TftpClient;
   heard: TftpOut[] = [];
+
+  constructor(tunables: Partial<TunableValues> = {}) {
+    this.client = new TftpClient(tunableValues(tunables));
+  }
 
   /** Runs to `seconds`; what came out as one line each. */
   at(seconds: number, input?: TftpIn): string[] {
@@ -154,6 +158,62 @@ describe('loss', () => {
     phone.at(0, data(1, 5));
     expect(phone.at(3, data(1, 5))).toEqual(['3 TFTP ACK block 1 -> 40000']);
     expect(phone.at(3, data(1, 5, { address: SERVER, port: 40_001 }))).toEqual([]);
+  });
+});
+
+const oack = (...options: [string, string][]): TftpIn => ({
+  kind: 'received',
+  from: TRANSFER,
+  message: { kind: 'OACK', options: options.map(([name, value]) => ({ name, value })) },
+});
+
+describe('a load that asks for options', () => {
+  const ASKS = { 'tftp.blockSize': 1024, 'tftp.windowSize': 4 };
+
+  it('names size, blocks and window, and acknowledges each window', () => {
+    const phone = new Dialogue(ASKS);
+    expect(phone.at(0, START)).toEqual([
+      '0 TFTP RRQ "SEP02005EC0FFEE.cnf.xml" octet tsize=0 blksize=1024 windowsize=4 -> 69',
+    ]);
+    expect(phone.at(0.1, oack(['tsize', '3000'], ['blksize', '1024'], ['windowsize', '2']))).toEqual([
+      '0.1 TFTP ACK block 0 -> 40000',
+    ]);
+    expect(phone.at(0.2, data(1, 1024))).toEqual([]);
+    expect(phone.at(0.2, data(2, 1024))).toEqual(['0.2 TFTP ACK block 2 -> 40000']);
+    expect(phone.at(0.3, data(3, 952))).toEqual(['0.3 TFTP ACK block 3 -> 40000', '0.3 received 3000']);
+  });
+
+  it('tells a gap once, and what it has when the rest of a window does not come', () => {
+    const phone = new Dialogue(ASKS);
+    phone.at(0, START);
+    phone.at(0, oack(['blksize', '1024'], ['windowsize', '4']));
+    phone.at(0.1, data(1, 1024));
+    expect(phone.at(0.1, data(3, 1024))).toEqual(['0.1 TFTP ACK block 1 -> 40000']);
+    expect(phone.at(0.1, data(4, 1024))).toEqual([]);
+    phone.at(0.2, data(2, 1024));
+    expect(phone.at(0.8)).toEqual(['0.7 TFTP ACK block 2 -> 40000']);
+  });
+
+  it('takes a server that knows none of them for what it is', () => {
+    const phone = new Dialogue(ASKS);
+    phone.at(0, START);
+    expect(phone.at(0.1, data(1))).toEqual(['0.1 TFTP ACK block 1 -> 40000']);
+    expect(phone.at(0.2, data(2, 3))).toEqual(['0.2 TFTP ACK block 2 -> 40000', '0.2 received 515']);
+  });
+
+  it('asks again without them when they are refused', () => {
+    const phone = new Dialogue(ASKS);
+    phone.at(0, START);
+    expect(phone.at(0.1, error(8))).toEqual(['0.1 TFTP RRQ "SEP02005EC0FFEE.cnf.xml" octet -> 69']);
+  });
+
+  it('refuses larger blocks than it asked for, and a file that is too large before it comes', () => {
+    const greedy = new Dialogue(ASKS);
+    greedy.at(0, START);
+    expect(greedy.at(0, oack(['blksize', '1468']))).toContain('0 done error');
+    const large = new Dialogue(ASKS);
+    large.at(0, START);
+    expect(large.at(0, oack(['tsize', '100001']))).toContain('0 done too-large');
   });
 });
 

@@ -1,5 +1,6 @@
 /**
- * TFTP client for one file (RFC 1350), as the phone does it: one RRQ without options from a port of its own, blocks of 512 octets.
+ * TFTP client for one file (RFC 1350), as the phone does it: one RRQ from a port of its own, without options unless the load asks for
+ * some (`tftp-options.ts`), blocks of 512 octets.
  *
  * The owner opens an ephemeral port for each transfer, sends what it is told to and closes the port some time after `done`: until
  * then a repeated last block is acknowledged again.
@@ -10,6 +11,7 @@ import type { TunableValues } from '../../hal/tunables.ts';
 import type { Machine } from '../machine.ts';
 import * as tftp from '../wire/tftp.ts';
 import { FileAssembly, type FileOutcome, type FileSink } from './file-outcome.ts';
+import { optionsWanted, PLAIN_TERMS, type TftpTerms, termsOf } from './tftp-options.ts';
 
 export interface TftpEndpoint {
   readonly address: Ipv4;
@@ -35,6 +37,14 @@ export type TftpOut =
 
 interface Receiving {
   readonly server: Ipv4;
+  readonly filename: string;
+  readonly maxSize: number;
+  readonly options: readonly tftp.Option[];
+  terms: TftpTerms;
+  /** Blocks since the last ACK. */
+  unacknowledged: number;
+  /** The gap after the last block in order was answered: the rest of that window is not answered again (RFC 7440 section 4). */
+  gapTold: boolean;
   /** Null until the server has answered from the port it chose. */
   tid: number | null;
   readonly file: FileAssembly;
@@ -56,6 +66,7 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
   readonly #firstRetry: Duration;
   readonly #maxRetry: Duration;
   readonly #maxTries: number;
+  readonly #options: readonly tftp.Option[];
   #state: State = { name: 'idle' };
   #out: TftpOut[] = [];
 
@@ -63,6 +74,7 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
     this.#firstRetry = tunables['tftp.firstRetry'] * SECOND;
     this.#maxRetry = tunables['tftp.maxRetry'] * SECOND;
     this.#maxTries = tunables['tftp.tries'];
+    this.#options = optionsWanted(tunables);
   }
 
   process(now: Instant, input: TftpIn): void {
@@ -97,12 +109,28 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
 
   #start(now: Instant, { name: filename, server, maxSize, sink }: TftpIn & { kind: 'start' }): void {
     if (this.#state.name === 'receiving') throw new Error('TFTP client is busy with another file');
-    // No options: the request of a real phone ends after the mode.
-    const last: tftp.Message = { kind: 'RRQ', filename, mode: 'octet', options: [] };
+    this.#request(now, server, filename, maxSize, new FileAssembly(maxSize, sink ?? null), this.#options);
+  }
+
+  #request(
+    now: Instant,
+    server: Ipv4,
+    filename: string,
+    maxSize: number,
+    file: FileAssembly,
+    options: readonly tftp.Option[],
+  ): void {
+    const last: tftp.Message = { kind: 'RRQ', filename, mode: 'octet', options };
     const transfer: Receiving = {
       server,
+      filename,
+      maxSize,
+      options,
+      terms: PLAIN_TERMS,
+      unacknowledged: 0,
+      gapTold: false,
       tid: null,
-      file: new FileAssembly(maxSize, sink ?? null),
+      file,
       blocks: 0,
       last,
       tries: 0,
@@ -149,12 +177,28 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
         this.#data(now, transfer, message, from);
         break;
       case 'ERROR':
-        this.#failed(message);
+        this.#failed(now, transfer, message);
         break;
-      case 'OACK': // An answer to options that were not asked for (RFC 2347: error 8, and the transfer ends).
-        this.#out.push({ kind: 'send', to: from, message: OPTIONS_NOT_ASKED });
-        this.#finish({ outcome: 'error', code: OPTIONS_NOT_ASKED.code, text: OPTIONS_NOT_ASKED.text });
+      case 'OACK':
+        this.#agreed(now, transfer, message.options, from);
         break;
+    }
+  }
+
+  /** RFC 2347: options that were not asked for, or not so, are answered with error 8, and the transfer ends. */
+  #agreed(now: Instant, transfer: Receiving, options: readonly tftp.Option[], from: TftpEndpoint): void {
+    if (transfer.blocks > 0) return;
+    const terms = termsOf(transfer.options, options);
+    if (terms === null) {
+      this.#out.push({ kind: 'send', to: from, message: OPTIONS_NOT_ASKED });
+      this.#finish({ outcome: 'error', code: OPTIONS_NOT_ASKED.code, text: OPTIONS_NOT_ASKED.text });
+    } else if (terms.size !== null && terms.size > transfer.maxSize) {
+      this.#out.push({ kind: 'send', to: from, message: TOO_LARGE });
+      this.#finish({ outcome: 'too-large' });
+    } else {
+      transfer.tid = from.port;
+      transfer.terms = terms;
+      this.#send(now, transfer, { kind: 'ACK', block: 0 });
     }
   }
 
@@ -171,23 +215,45 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
   ): void {
     const expected = (transfer.blocks + 1) & 0xffff;
     if (block !== expected) {
-      this.#repeated(transfer, block);
+      this.#notInOrder(now, transfer, block);
       return;
     }
+    const { blockSize, windowSize } = transfer.terms;
     transfer.tid = from.port;
     const wanted = transfer.file.push(octets);
     transfer.blocks++;
+    transfer.unacknowledged++;
+    transfer.gapTold = false;
     const ack = { kind: 'ACK', block } as const;
-    if (!wanted || octets.length > tftp.BLOCK_SIZE) {
+    if (!wanted || octets.length > blockSize) {
       this.#out.push({ kind: 'send', to: from, message: TOO_LARGE });
       this.#finish({ outcome: 'too-large' });
-    } else if (octets.length === tftp.BLOCK_SIZE) {
-      this.#send(now, transfer, ack);
-    } else {
+    } else if (octets.length < blockSize) {
       this.#out.push({ kind: 'send', to: from, message: ack });
       this.#finish({ outcome: 'received', octets: transfer.file.octets() });
       this.#state = { name: 'dallying', peer: from, ack };
+    } else if (transfer.unacknowledged >= windowSize) {
+      this.#acknowledge(now, transfer);
+    } else {
+      // More of the window is to come; should it be lost, what there is is acknowledged when the time is up.
+      transfer.last = ack;
+      transfer.retryAt = now + this.#firstRetry;
     }
+  }
+
+  #acknowledge(now: Instant, transfer: Receiving): void {
+    transfer.unacknowledged = 0;
+    this.#send(now, transfer, { kind: 'ACK', block: transfer.blocks & 0xffff });
+  }
+
+  /** With a window, a block that is ahead says that one was lost: the last one in order is acknowledged, once (RFC 7440 section 4). */
+  #notInOrder(now: Instant, transfer: Receiving, block: number): void {
+    const ahead = (block - transfer.blocks) & 0xffff;
+    if (transfer.terms.windowSize > 1 && ahead <= transfer.terms.windowSize) {
+      if (transfer.gapTold) return;
+      transfer.gapTold = true;
+      this.#acknowledge(now, transfer);
+    } else this.#repeated(transfer, block);
   }
 
   /**
@@ -201,7 +267,12 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
     this.#out.push({ kind: 'send', to: peerOf(transfer), message: transfer.last });
   }
 
-  #failed({ code, text }: tftp.Message & { kind: 'ERROR' }): void {
+  #failed(now: Instant, transfer: Receiving, { code, text }: tftp.Message & { kind: 'ERROR' }): void {
+    if (code === tftp.ERROR_CODES.optionRefused && transfer.options.length > 0 && transfer.blocks === 0) {
+      // RFC 2347: "the client may retry without the options".
+      this.#request(now, transfer.server, transfer.filename, transfer.maxSize, transfer.file, []);
+      return;
+    }
     this.#finish(code === tftp.ERROR_CODES.fileNotFound ? { outcome: 'not-found' } : { outcome: 'error', code, text });
   }
 
