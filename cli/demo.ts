@@ -87,6 +87,7 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
       timeoutSeconds: settings.timeoutSeconds,
       warp: !realistic,
       alwaysLeave: false,
+      canary: false,
       whenAllRegistered: () => {
         view?.finish();
         if (exitWhen === 'never') output.line('Registered. Ctrl-C unregisters and ends.');

@@ -8,6 +8,7 @@ import { FlashToolError, ImageError, KeyError, projectRoot, UnknownImageError } 
 import { type DemoTexts, demo, demoCommand } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { EXIT } from './exit-code.ts';
+import { type FleetPlanTexts, type FleetTexts, fleet, fleetCommand, fleetPlan, fleetPlanCommand } from './fleet.ts';
 import { type InspectOptions, inspect } from './inspect.ts';
 import type { OutputOptions } from './output.ts';
 import { tunables } from './tunables.ts';
@@ -35,6 +36,12 @@ export async function main(argv: readonly string[]): Promise<number> {
 
   withOutput(demoCommand(program.command('demo'))).action(async (options: DemoTexts) => {
     status = await demo(options);
+  });
+  const fleetProgram = withOutput(fleetCommand(program.command('fleet'))).action(async (options: FleetTexts) => {
+    status = await fleet(options);
+  });
+  withOutput(fleetPlanCommand(fleetProgram.command('plan'))).action((options: FleetPlanTexts) => {
+    status = fleetPlan(options);
   });
   withOutput(
     program.command('doctor').description('says whether this machine can run it, and what to do where not'),

@@ -1,7 +1,6 @@
 import {
   Census,
   EventStream,
-  type ExitWhen,
   PrivateFile,
   Run,
   type RunOptions,
@@ -13,6 +12,14 @@ import type { ExitCode } from './exit-code.ts';
 import type { Output } from './output.ts';
 import type { RunSettings } from './run-options.ts';
 import { stopSignals } from './stop-signals.ts';
+
+/** How a run ended. */
+export interface RunEnd {
+  readonly outcome: RunOutcome;
+  readonly run: Run;
+  /** As they were before the phones left. */
+  readonly verdicts: ReturnType<Census['verdicts']>;
+}
 
 /** Events of one run: who hears them, and how far the phones are. */
 export class Session {
@@ -43,12 +50,12 @@ export class Session {
   async run(
     world: World,
     options: Omit<RunOptions, 'world' | 'census' | 'stop' | 'silence'>,
-    hooks: { readonly ended?: (outcome: RunOutcome, run: Run) => void } = {},
+    ended: (end: RunEnd) => void = () => {},
   ): Promise<ExitCode> {
     const { stream, census } = this;
     const output = this.#output;
     const signals = stopSignals(() => output.line('Leaving the network; Ctrl-C again falls silent at once.'));
-    const { exitWhen }: { exitWhen: ExitWhen } = options;
+    const { exitWhen } = options;
     census.expect(world.phones);
     const run = new Run({ ...options, world, census, stop: signals.stop, silence: signals.silence });
     try {
@@ -56,7 +63,7 @@ export class Session {
       const verdicts = census.verdicts();
       await run.leave(outcome);
       const code = conclude(outcome, exitWhen, verdicts, { stream, output, at: world.timeline.now() });
-      hooks.ended?.(outcome, run);
+      ended({ outcome, verdicts, run });
       return code;
     } finally {
       signals.release();

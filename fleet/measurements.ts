@@ -27,6 +27,7 @@ export class Measurements {
   #firstStart: Instant | null = null;
   #lastStart: Instant = 0;
   #registrations = 0;
+  #firstRegistration: Instant | null = null;
   #lastRegistration: Instant = 0;
   #rejections = 0;
 
@@ -42,6 +43,7 @@ export class Measurements {
     else if (type === 'registration.rejected') this.#rejections++;
     else if (type === 'registration.accepted' && journey.registeredAt === null) {
       this.#registrations++;
+      this.#firstRegistration ??= at;
       this.#lastRegistration = at;
       this.#toRegistered.recordValue(at - (journey.poweredAt ?? at));
     }
@@ -72,14 +74,11 @@ export class Measurements {
     return Object.fromEntries([...this.#failures].sort(([, a], [, b]) => b - a));
   }
 
-  /** Phones a second: as switched on, and as registered, between the first start and the last of each; null where one phone makes no rate. */
+  /** Phones a second, as switched on and as registered, each between the first and the last; null where there are not two. */
   rates(): { readonly offered: number | null; readonly achieved: number | null } {
-    const first = this.#firstStart;
-    const rate = (count: number, last: Instant): number | null =>
-      first === null || count < 2 || last <= first ? null : ((count - 1) * SECOND) / (last - first);
     return {
-      offered: rate(this.#starts, this.#lastStart),
-      achieved: rate(this.#registrations, this.#lastRegistration),
+      offered: rateOf(this.#starts, this.#firstStart, this.#lastStart),
+      achieved: rateOf(this.#registrations, this.#firstRegistration, this.#lastRegistration),
     };
   }
 
@@ -98,6 +97,12 @@ export class Measurements {
   }
 }
 
+/** Three decimals are more than anybody's timer gives. */
+function rateOf(count: number, first: Instant | null, last: Instant): number | null {
+  if (first === null || count < 2 || last <= first) return null;
+  return Math.round(((count - 1) * SECOND * 1000) / (last - first)) / 1000;
+}
+
 function newHistogram(): Histogram {
   return build({
     lowestDiscernibleValue: 1,
@@ -109,8 +114,10 @@ function newHistogram(): Histogram {
 }
 
 function distribution(histogram: Histogram): Distribution {
-  const at = (percentile: number): number => histogram.getValueAtPercentile(percentile) / SECOND;
   const some = histogram.totalCount > 0;
+  // A bucket is named by its upper end, which may lie above all that is in it.
+  const at = (percentile: number): number =>
+    Math.min(histogram.getValueAtPercentile(percentile), histogram.maxValue) / SECOND;
   return {
     count: histogram.totalCount,
     mean: some ? Math.round(histogram.mean) / SECOND : 0,

@@ -6,6 +6,8 @@ export interface RampOptions {
   /** Phones a second. */
   readonly rate: number;
   readonly count: number;
+  /** Those before this one are on already. */
+  readonly first?: number;
   /** Switches on the phone with this index. */
   readonly start: (index: number) => void;
 }
@@ -22,11 +24,12 @@ export class Ramp {
   readonly #alarm: Alarm;
   /** When the next phone is due. */
   #dueAt: Instant = NEVER;
-  #started = 0;
+  #started: number;
 
   constructor(options: RampOptions) {
     if (!(options.rate > 0)) throw new RangeError(`a ramp of ${options.rate} phones a second`);
     this.#options = options;
+    this.#started = options.first ?? 0;
     this.#alarm = options.timeline.createAlarm(() => this.#run());
   }
 

@@ -2,7 +2,7 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { MINUTE, SECOND } from '../hal/timer.ts';
 import type { Census } from './census.ts';
 import { Ramp } from './ramp.ts';
-import type { World } from './world.ts';
+import type { GoOutcome, World } from './world.ts';
 
 /** What ends a run: all phones registered, a verdict on each, or the operator alone. */
 export const EXIT_CONDITIONS = ['registered', 'decided', 'never'] as const;
@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly silence: AbortSignal;
   /** Whether the network is left in order at every end; otherwise at the operator's wish only. */
   readonly alwaysLeave: boolean;
+  /** The first phone has to register before any other is switched on. */
+  readonly canary: boolean;
   /** Called once, when all are registered for the first time. */
   readonly whenAllRegistered?: () => void;
   /** Why the run has to stop now; asked often. Null while it may go on. */
@@ -70,15 +72,13 @@ export class Run {
 
   constructor(options: RunOptions) {
     this.#options = options;
-    const { world, census, rate } = options;
+    const { world, rate } = options;
     this.ramp = new Ramp({
       timeline: world.timeline,
       rate,
       count: world.phones.length,
-      start: (index) => {
-        census.begin(index, world.timeline.now());
-        world.powerOn(index);
-      },
+      ...(options.canary ? { first: 1 } : {}),
+      start: (index) => this.#start(index),
     });
   }
 
@@ -86,26 +86,55 @@ export class Run {
   async watch(): Promise<RunOutcome> {
     const { world, census, exitWhen, stop, silence, timeoutSeconds, warp, stopReason } = this.#options;
     this.#lag.enable();
-    this.ramp.begin();
-    const timeout = timeoutSeconds === null ? null : AbortSignal.timeout(timeoutSeconds * 1000);
-    const signal = AbortSignal.any([stop, silence, ...(timeout === null ? [] : [timeout])]);
+    const timeout = timeoutSeconds === null ? [] : [AbortSignal.timeout(timeoutSeconds * 1000)];
+    const signal = AbortSignal.any([stop, silence, ...timeout]);
     const own: { reason: StopReason | null } = { reason: null };
-    const given = (): boolean => {
+    const isGiven = (): boolean => {
       own.reason ??= stopReason?.() ?? null;
       return own.reason !== null;
     };
-    const isMet = (): boolean => given() || (exitWhen === 'decided' ? census.allDecided : census.allRegistered);
-    const isLate = (): boolean => exitWhen === 'never' && world.timeline.now() >= LONGEST_WARP;
-    let outcome = await world.go({ until: () => isMet() || (warp && isLate()), signal, skipIdle: warp });
-    if (outcome === 'reached' && own.reason === null && census.allRegistered) this.#options.whenAllRegistered?.();
-    if (exitWhen === 'never' && outcome !== 'aborted' && own.reason === null) {
-      outcome = await world.go({ until: given, signal, skipIdle: false });
+    const isMet = exitWhen === 'decided' ? () => census.allDecided : () => census.allRegistered;
+    const isLate = (): boolean => exitWhen === 'never' && warp && world.timeline.now() >= LONGEST_WARP;
+    await world.listen(signal);
+    let outcome = this.#options.canary ? await this.#sendCanary(own, isGiven, signal, warp) : 'reached';
+    if (outcome === 'reached' && own.reason === null) {
+      this.ramp.begin();
+      outcome = await world.go({ until: () => isGiven() || isMet() || isLate(), signal, skipIdle: warp });
+      if (outcome === 'reached' && own.reason === null && census.allRegistered) this.#options.whenAllRegistered?.();
+      if (exitWhen === 'never' && outcome !== 'aborted' && own.reason === null) {
+        outcome = await world.go({ until: isGiven, signal, skipIdle: false });
+      }
     }
     if (own.reason !== null) return { kind: 'given-up', ...own.reason };
     if (outcome === 'reached') return { kind: 'reached' };
-    if (outcome === 'aborted' && (stop.aborted || silence.aborted)) return { kind: 'stopped' };
+    if (stop.aborted || silence.aborted) return { kind: 'stopped' };
     // A run without an end of its own has lasted as long as it should.
     return exitWhen === 'never' && census.allRegistered ? { kind: 'reached' } : { kind: 'timed-out' };
+  }
+
+  /** One phone first: whatever is wrong with the network, it is wrong with one phone then. */
+  async #sendCanary(
+    own: { reason: StopReason | null },
+    isGiven: () => boolean,
+    signal: AbortSignal,
+    skipIdle: boolean,
+  ): Promise<GoOutcome> {
+    const { world, census } = this.#options;
+    this.#start(0);
+    const outcome = await world.go({ until: () => isGiven() || census.decided > 0, signal, skipIdle });
+    if (outcome !== 'reached' || own.reason !== null || census.registered > 0) return outcome;
+    const { phone, cause } = census.verdicts()[0]!;
+    own.reason = {
+      text: `The first phone, ${phone}, did not register (${cause}); no other was started.`,
+      refused: false,
+    };
+    return outcome;
+  }
+
+  #start(index: number): void {
+    const { world, census } = this.#options;
+    census.begin(index, world.timeline.now());
+    world.powerOn(index);
   }
 
   /** Takes the phones off the network: in order, then all at once what is left. */

@@ -7,7 +7,7 @@ import { VirtualFlash } from '../hal/virtual/flash.ts';
 import { phoneSeed, SeededRng } from '../hal/virtual/rng.ts';
 import { VirtualTimeline } from '../hal/virtual/timeline.ts';
 import type { WireEnd } from '../hal/wire-end.ts';
-import { createLab, type Lab, type LabOptions } from '../lab/public.ts';
+import { createLab, type DeviceRange, type Lab, type LabOptions, type NewDevice } from '../lab/public.ts';
 import { PhoneMaker, type PhoneMakerOptions, type PhonePlan } from './phone-maker.ts';
 import type { GoOptions, GoOutcome, World } from './world.ts';
 
@@ -47,7 +47,7 @@ export class VirtualWorld implements World {
       rng: (mac) => new SeededRng(phoneSeed(seed, mac)),
     });
     this.cpu = maker.cpu;
-    const devices = options.lab?.devices ?? phones.map((phone, index) => knownDevice(phone, index));
+    const devices = options.lab?.devices ?? knownDevices(phones);
     this.lab = createLab({ ...options.lab, devices, timeline: this.timeline, seed });
     this.phones = phones.map((plan, index) => {
       const cable = this.lab.port(index);
@@ -62,6 +62,11 @@ export class VirtualWorld implements World {
     const flash = this.#flash[index];
     if (!(flash instanceof VirtualFlash)) throw new Error(`phone ${index} has no flash in memory`);
     return flash;
+  }
+
+  /** Nobody else is on this wire. */
+  listen(): Promise<void> {
+    return Promise.resolve();
   }
 
   /** Connects the board's supply: the switch port, which powers it as its budget allows, or the wall adapter. */
@@ -97,7 +102,22 @@ export class VirtualWorld implements World {
   }
 }
 
-function knownDevice(phone: PhonePlan, index: number) {
+/** The phones of a plan as the lab's call managers know them; one row for all where they are alike. */
+function knownDevices(phones: readonly PhonePlan[]): readonly (NewDevice | DeviceRange)[] {
+  const [first] = phones;
+  if (first === undefined) return [];
+  const { model, mac, protocol } = first;
+  const areAlike = phones.every(
+    (phone, index) => phone.model === model && phone.protocol === protocol && phone.mac === mac + index,
+  );
+  if (!areAlike) return phones.map((phone, index) => knownDevice(phone, index));
+  const { name, deviceType } = model;
+  return [
+    { model: name, deviceType, protocol, firstMac: mac, count: phones.length, firstNumber: FIRST_NUMBER, lineCount: 1 },
+  ];
+}
+
+function knownDevice(phone: PhonePlan, index: number): NewDevice {
   const directoryNumber = String(FIRST_NUMBER + index);
   return {
     name: deviceName(phone.mac),

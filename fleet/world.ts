@@ -16,6 +16,8 @@ export type GoOutcome = 'reached' | 'idle' | 'aborted';
 export interface World {
   readonly timeline: Timeline;
   readonly phones: readonly Phone[];
+  /** Before the first phone speaks: hears whether somebody else has its address. Resolves early when the signal is raised. */
+  listen(signal: AbortSignal): Promise<void>;
   /** Plugs a phone in. */
   powerOn(index: number): void;
   go(options: GoOptions): Promise<GoOutcome>;
