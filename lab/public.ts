@@ -3,6 +3,16 @@ export type { CallManagerEvent } from './call-manager/call-manager.ts';
 export type { Device, DeviceRange, NewDevice } from './device-table.ts';
 export { createLab, type Lab, type LabOptions, type PortKey } from './lab.ts';
 export type { LabEvent } from './lab-event.ts';
+export {
+  firmwareFile,
+  imageLoad,
+  type Load,
+  type LoadLine,
+  type LoadOptions,
+  loadFiles,
+  loadsFile,
+  vendorLoad,
+} from './load-files.ts';
 export { type MacRange, RealWireLab, type RealWireOptions, type RealWireOutcome } from './real-wire.ts';
 export type { PortOptions, VoiceVlan } from './switch/port-options.ts';
 export type { PoweredDevice } from './switch/power-sourcing.ts';
