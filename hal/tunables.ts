@@ -179,6 +179,22 @@ export const TUNABLES = {
     'sccp 2.2',
     'whether Register ends with the version stamp of the configuration; newest: from protocol version 22 on',
   ),
+  'sip.registerLines': choice(
+    'auto',
+    ['auto', 'primary', 'each'],
+    '?',
+    'discovery 7.10',
+    'which lines register: the primary for all, each for itself, or each where the server does not register in bulk',
+  ),
+  'sip.shortExpires': choice(
+    'refresh',
+    ['refresh', 'unregister'],
+    'S',
+    'sipcc',
+    'a registration so short that its refresh is due within 60 s: refresh all the same, or leave as SIPCC does',
+  ),
+  'sip.tokenTimeout': number(15, [1, 120], 's', 'I', 'sccp 3.4', 'wait for an answer to a token REFER'),
+  'sip.unregisterTimeout': number(5, [0.1, 60], 's', 'I', 'discovery 7.8', 'wait for the 200 to a REGISTER that leaves'),
   'callmanager.autoRegister': choice(
     'allowed',
     ['allowed', 'refused'],

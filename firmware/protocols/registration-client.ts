@@ -66,8 +66,11 @@ export type RegistrationClientOut =
   /** The server wants a reset. It is the owner who unregisters, when no call is in the way. */
   | { readonly kind: 'reset'; readonly type: 'reset' | 'restart' | 'apply-config' }
   | { readonly kind: 'display'; readonly display: PhoneDisplay }
-  /** Seconds since 1970, and the broken-down time of the phone's zone as [year, month, day, hour, minute, second]. */
-  | { readonly kind: 'time'; readonly systemTime: number; readonly local: readonly number[] }
+  /**
+   * Seconds since 1970, and the broken-down time of the phone's zone as [year, month, day, hour, minute, second]: null where the server tells
+   * universal time and the zone is the configuration file's.
+   */
+  | { readonly kind: 'time'; readonly systemTime: number; readonly local: readonly number[] | null }
   | { readonly kind: 'keepalive-late'; readonly by: Duration }
   /** About calls and media: for the telephone proper. */
   | { readonly kind: 'message' };

@@ -29,8 +29,6 @@ export interface SipSettings {
   /** Max-Forwards. */
   readonly maxRedirects: number;
   readonly dateTemplate: string;
-  /** Minutes east of UTC that the phone's clock shows. */
-  readonly zoneMinutes: number;
   readonly lines: readonly SipLine[];
 }
 

@@ -8,7 +8,7 @@
  */
 import { type Duration, earlier, type Instant, NEVER } from '../../../hal/timer.ts';
 import { parameter, parseSequence, parseVia, split } from '../../wire/sip/grammar.ts';
-import { encode, type Message, type Request, type Response, valueOf } from '../../wire/sip/message.ts';
+import { encode, headerValue, type Message, type Request, type Response } from '../../wire/sip/message.ts';
 import type { SipTimers } from './settings.ts';
 
 interface ClientTransaction<T> {
@@ -74,7 +74,7 @@ export class Transactions<T> {
   /** What the request was for that this response answers; null when it answers none, or again. */
   response(now: Instant, m: Response): T | null {
     const branch = branchOf(m);
-    const method = parseSequence(valueOf(m, 'CSeq') ?? '')?.method;
+    const method = parseSequence(headerValue(m, 'CSeq') ?? '')?.method;
     const found = this.#client.find((one) => one.branch === branch && one.method === method);
     if (found === undefined || found.state === 'completed') return null;
     const { t2, t4 } = this.#timers;
@@ -161,7 +161,7 @@ function branchOf(m: Message): string | null {
 }
 
 function topVia(m: Message) {
-  const first = split(valueOf(m, 'Via') ?? '', ',')?.[0];
+  const first = split(headerValue(m, 'Via') ?? '', ',')?.[0];
   return first === undefined ? null : parseVia(first);
 }
 
@@ -171,6 +171,6 @@ function keyOf(m: Request): string {
   const branch = via === null ? null : parameter(via.parameters, 'branch');
   const method = m.method === 'ACK' ? 'INVITE' : m.method;
   if (via !== null && branch?.startsWith(COOKIE)) return `${branch} ${via.host}:${via.port ?? ''} ${method}`;
-  const sequence = parseSequence(valueOf(m, 'CSeq') ?? '')?.number ?? '';
-  return [valueOf(m, 'Call-ID'), sequence, valueOf(m, 'From'), valueOf(m, 'Via'), method].join(' ');
+  const sequence = parseSequence(headerValue(m, 'CSeq') ?? '')?.number ?? '';
+  return [headerValue(m, 'Call-ID'), sequence, headerValue(m, 'From'), headerValue(m, 'Via'), method].join(' ');
 }

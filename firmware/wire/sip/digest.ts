@@ -61,13 +61,14 @@ function digestParameters(text: string): ReadonlyMap<string, string> | null {
 /** Null for what is no Digest challenge, or one whose algorithm is not MD5. */
 export function parseChallenge(text: string): Challenge | null {
   const found = digestParameters(text);
-  const realm = found?.get('realm');
-  const nonce = found?.get('nonce');
-  if (found === null || realm === undefined || nonce === undefined) return null;
+  if (found === null) return null;
+  const realm = found.get('realm');
+  const nonce = found.get('nonce');
+  if (realm === undefined || nonce === undefined) return null;
   const algorithm = found.get('algorithm') ?? null;
   if (algorithm !== null && algorithm.toUpperCase() !== 'MD5') return null;
   const offered = found.get('qop');
-  const qop = offered !== undefined && offered.split(',').some((one) => one.trim().toLowerCase() === 'auth');
+  const qop = (offered ?? '').split(',').some((one) => one.trim().toLowerCase() === 'auth');
   // Only auth-int is on offer: nothing that a phone does.
   if (offered !== undefined && !qop) return null;
   return {

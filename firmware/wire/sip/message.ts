@@ -171,13 +171,13 @@ export function encode(m: Message): Uint8Array {
 }
 
 /** Value of the first header field of that name, null when there is none. */
-export function valueOf(m: { readonly headers: readonly Header[] }, name: KnownHeaderName): string | null {
+export function headerValue(m: { readonly headers: readonly Header[] }, name: KnownHeaderName): string | null {
   for (const header of m.headers) if (header.name === name) return header.value;
   return null;
 }
 
 /** Values of all header fields of that name, as they stand: a list in one field is one value (`grammar.ts` splits it). */
-export function valuesOf(m: { readonly headers: readonly Header[] }, name: KnownHeaderName): string[] {
+export function headerValues(m: { readonly headers: readonly Header[] }, name: KnownHeaderName): string[] {
   const values: string[] = [];
   for (const header of m.headers) if (header.name === name) values.push(header.value);
   return values;
@@ -187,10 +187,10 @@ export function valuesOf(m: { readonly headers: readonly Header[] }, name: Known
 export function describe(m: Message): string {
   const start = m.kind === 'request' ? `${m.method} ${m.uri}` : `${m.status} ${m.reason}`;
   const parts = [`SIP ${start}`];
-  const sequence = valueOf(m, 'CSeq');
+  const sequence = headerValue(m, 'CSeq');
   if (sequence !== null) parts.push(`CSeq ${sequence}`);
-  const call = valueOf(m, 'Call-ID');
+  const call = headerValue(m, 'Call-ID');
   if (call !== null) parts.push(`Call-ID ${call}`);
-  if (m.body.length > 0) parts.push(`${valueOf(m, 'Content-Type') ?? 'body'} of ${m.body.length} octets`);
+  if (m.body.length > 0) parts.push(`${headerValue(m, 'Content-Type') ?? 'body'} of ${m.body.length} octets`);
   return parts.join(', ');
 }

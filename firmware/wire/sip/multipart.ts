@@ -5,7 +5,7 @@
 import { latin1 } from '../text.ts';
 import { parameter, parseTyped } from './grammar.ts';
 import { headerName } from './header-name.ts';
-import { type Message, valueOf } from './message.ts';
+import { headerValue, type Message } from './message.ts';
 
 export interface Part {
   /** Type and subtype in lower case. */
@@ -23,7 +23,7 @@ const LONGEST_BOUNDARY = 70;
 /** The parts of a message's body: several of a multipart one, one of any other, none of an empty one or one that follows no grammar. */
 export function partsOf(m: Message): readonly Part[] {
   if (m.body.length === 0) return [];
-  const typed = parseTyped(valueOf(m, 'Content-Type') ?? '');
+  const typed = parseTyped(headerValue(m, 'Content-Type') ?? '');
   if (typed === null) return [];
   const text = latin1(m.body);
   if (!typed.value.startsWith('multipart/')) return [{ type: typed.value, headers: [], text }];

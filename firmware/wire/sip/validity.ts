@@ -13,7 +13,7 @@ import {
   split,
 } from './grammar.ts';
 import type { KnownHeaderName } from './header-name.ts';
-import { type Message, type Request, type Response, VERSION, valueOf, valuesOf } from './message.ts';
+import { headerValue, headerValues, type Message, type Request, type Response, VERSION } from './message.ts';
 import { parseUri } from './uri.ts';
 
 export interface Refusal {
@@ -61,7 +61,7 @@ export function judgeRequest(m: Request): Refusal | null {
   const wrong = wrongHeader(m);
   if (wrong !== null) return bad(wrong);
   if (m.contentLength !== undefined && m.contentLength !== m.body.length) return bad('Content-Length');
-  const sequence = parseSequence(valueOf(m, 'CSeq')!)!;
+  const sequence = parseSequence(headerValue(m, 'CSeq')!)!;
   if (sequence.method !== m.method) {
     return METHODS.includes(m.method) ? bad('CSeq') : { status: 501, reason: 'Not Implemented' };
   }
@@ -82,22 +82,23 @@ function bad(what: string): Refusal {
 }
 
 function wrongHeader(m: Message): string | null {
-  for (const name of SINGLE) if (valuesOf(m, name).length !== 1) return name;
-  for (const name of AT_MOST_ONCE) if (valuesOf(m, name).length > 1) return name;
-  for (const name of ['From', 'To'] as const) if (parseAddress(valueOf(m, name)!) === null) return name;
-  if (parseSequence(valueOf(m, 'CSeq')!) === null) return 'CSeq';
-  if (!/^[^\s@]+(?:@[^\s@]+)?$/.test(valueOf(m, 'Call-ID')!)) return 'Call-ID';
+  for (const name of SINGLE) if (headerValues(m, name).length !== 1) return name;
+  for (const name of AT_MOST_ONCE) if (headerValues(m, name).length > 1) return name;
+  for (const name of ['From', 'To'] as const) if (parseAddress(headerValue(m, name)!) === null) return name;
+  if (parseSequence(headerValue(m, 'CSeq')!) === null) return 'CSeq';
+  if (!/^[^\s@]+(?:@[^\s@]+)?$/.test(headerValue(m, 'Call-ID')!)) return 'Call-ID';
   if (!viasAreRight(m)) return 'Via';
   for (const name of ADDRESS_LISTS) if (!addressesAreRight(m, name)) return name;
-  if (!isNumber(valueOf(m, 'Max-Forwards'), 255)) return 'Max-Forwards';
-  if (!isNumber(valueOf(m, 'Expires'), 0xffff_ffff)) return 'Expires';
-  if (!isNumber(/^\d+/.exec(valueOf(m, 'Retry-After') ?? '0')?.[0] ?? 'no number', 0xffff_ffff)) return 'Retry-After';
-  const type = valueOf(m, 'Content-Type');
+  if (!isNumber(headerValue(m, 'Max-Forwards'), 255)) return 'Max-Forwards';
+  if (!isNumber(headerValue(m, 'Expires'), 0xffff_ffff)) return 'Expires';
+  if (!isNumber(/^\d+/.exec(headerValue(m, 'Retry-After') ?? '0')?.[0] ?? 'no number', 0xffff_ffff))
+    return 'Retry-After';
+  const type = headerValue(m, 'Content-Type');
   return type !== null && parseTyped(type) === null ? 'Content-Type' : null;
 }
 
 function viasAreRight(m: Message): boolean {
-  const lists = valuesOf(m, 'Via').map((value) => split(value, ','));
+  const lists = headerValues(m, 'Via').map((value) => split(value, ','));
   if (lists.length === 0) return false;
   for (const list of lists) {
     for (const text of list ?? ['']) if (parseVia(text) === null) return false;
@@ -108,7 +109,7 @@ function viasAreRight(m: Message): boolean {
 }
 
 function addressesAreRight(m: Message, name: KnownHeaderName): boolean {
-  for (const value of valuesOf(m, name)) {
+  for (const value of headerValues(m, name)) {
     if (name === 'Contact' && value === '*') continue;
     for (const text of split(value, ',') ?? ['']) {
       const address = parseAddress(text);
