@@ -11,6 +11,7 @@ import { EXIT } from './exit-code.ts';
 import { type FleetPlanTexts, type FleetTexts, fleet, fleetCommand, fleetPlan, fleetPlanCommand } from './fleet.ts';
 import { type InspectOptions, inspect } from './inspect.ts';
 import type { OutputOptions } from './output.ts';
+import { type PhoneTexts, phone, phoneCommand } from './phone.ts';
 import { tunables } from './tunables.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -36,6 +37,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 
   withOutput(demoCommand(program.command('demo'))).action(async (options: DemoTexts) => {
     status = await demo(options);
+  });
+  withOutput(phoneCommand(program.command('phone'))).action(async (options: PhoneTexts) => {
+    status = await phone(options);
   });
   const fleetProgram = withOutput(fleetCommand(program.command('fleet'))).action(async (options: FleetTexts) => {
     status = await fleet(options);

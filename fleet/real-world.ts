@@ -11,7 +11,7 @@ import type { Mac } from '../hal/nic.ts';
 import { MILLISECOND } from '../hal/timer.ts';
 import { phoneSeed, SeededRng } from '../hal/virtual/rng.ts';
 import type { WireEnd } from '../hal/wire-end.ts';
-import type { NicName } from './nic-name.ts';
+import { type NicName, reachesOthers } from './nic-name.ts';
 import { PhoneMaker, type PhoneMakerOptions, type PhonePlan } from './phone-maker.ts';
 import type { GoOptions, GoOutcome, World } from './world.ts';
 
@@ -68,6 +68,7 @@ export class RealWorld implements World {
   readonly timeline: HostTimeline;
   readonly phones: readonly Phone[];
   readonly #wire: OutsideWire;
+  readonly #reachesOthers: boolean;
   readonly #ends: readonly DemuxEnd[];
   readonly #conflicts = new Set<string>();
   #closed: Promise<void> | null = null;
@@ -85,6 +86,7 @@ export class RealWorld implements World {
 
   private constructor(options: RealWorldOptions, wire: OutsideWire) {
     this.#wire = wire;
+    this.#reachesOthers = reachesOthers(options.nic);
     const timeline = new HostTimeline({
       guard: (slice) => {
         maker.cpu.runGuarded(slice, WATCHDOG_MILLISECONDS);
@@ -110,7 +112,7 @@ export class RealWorld implements World {
   }
 
   async listen(signal: AbortSignal): Promise<void> {
-    await pause(LISTEN_MILLISECONDS, signal);
+    if (this.#reachesOthers) await pause(LISTEN_MILLISECONDS, signal);
   }
 
   get carrier(): boolean {
