@@ -5,6 +5,7 @@ import { allManifests, type Manifest } from './manifests.ts';
 import { packImage } from './pack.ts';
 import { type BundledPayload, bundlePayload } from './payload.ts';
 import { imageDirectory } from './project-root.ts';
+import { strangersKey, type TestManifest, testManifests } from './test-manifests.ts';
 
 export interface BuildOptions {
   readonly outDir?: string;
@@ -12,6 +13,8 @@ export interface BuildOptions {
   readonly only?: readonly string[];
   /** The development key without it. */
   readonly key?: SigningKey;
+  /** Builds the images for tests as well: those that fail, and those that are to be refused. */
+  readonly testImages?: boolean;
 }
 
 export interface BuiltImage {
@@ -33,7 +36,11 @@ export class UnknownImageError extends Error {
 export async function buildImages(options: BuildOptions = {}): Promise<BuiltImage[]> {
   const outDir = options.outDir ?? imageDirectory();
   const key = options.key ?? developmentKey();
-  const manifests = select(allManifests(), options.only ?? null);
+  const all =
+    options.testImages === true || options.only !== undefined
+      ? [...allManifests(), ...testManifests()]
+      : allManifests();
+  const manifests = select(all, options.only ?? null);
   const payloads = new Map<string, BundledPayload>();
   for (const entry of new Set(manifests.map((manifest) => manifest.entry)))
     payloads.set(entry, await bundlePayload(entry));
@@ -44,11 +51,17 @@ export async function buildImages(options: BuildOptions = {}): Promise<BuiltImag
     writeFileSync(join(outDir, sourceMapName(payload.digest)), payload.sourceMap);
   return manifests.map((manifest) => {
     const payload = payloads.get(manifest.entry)!;
-    const image = packImage(payload, manifest, key);
+    const image = packImage(payload, manifest, signerOf(manifest, key));
     const path = join(outDir, imageFileName(manifest.name));
     writeFileSync(path, image);
     return { manifest, path, size: image.length, bodyDigest: payload.digest };
   });
+}
+
+/** Who signs an image when `key` is given for all: null for nobody. */
+export function signerOf(manifest: Manifest | TestManifest, key: SigningKey): SigningKey | null {
+  if (!('signedBy' in manifest) || manifest.signedBy === 'given-key') return key;
+  return manifest.signedBy === 'stranger' ? strangersKey() : null;
 }
 
 /** `SCCP75.9-4-2SR3-1S.img`. */

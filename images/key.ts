@@ -29,8 +29,13 @@ const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
 /** The key whose private half everybody can make: what images are signed with unless another key is given. */
 export function developmentKey(): SigningKey {
   const seed = createHash('sha256').update(DEVELOPMENT_SEED_TEXT).digest();
+  return { privateKey: ed25519Key(seed, DEVELOPMENT_KEY_ID).privateKey, bootKey: developmentBootKey() };
+}
+
+/** The key that follows from a seed of 32 octets. */
+export function ed25519Key(seed: Uint8Array, id: string): SigningKey {
   const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_ED25519, seed]), format: 'der', type: 'pkcs8' });
-  return { privateKey, bootKey: developmentBootKey() };
+  return { privateKey, bootKey: bootKeyOf(createPublicKey(privateKey), id) };
 }
 
 export interface GeneratedKey {

@@ -5,6 +5,7 @@ export {
   type BuiltImage,
   buildImages,
   imageFileName,
+  signerOf,
   sourceMapName,
   UnknownImageError,
 } from './build.ts';
@@ -38,3 +39,4 @@ export { allManifests, HELLO, type Manifest, phoneManifests, RECOVERY, versionOf
 export { ImageError, type PackOptions, packImage, signImage } from './pack.ts';
 export { type BundledPayload, bundlePayload, PayloadError } from './payload.ts';
 export { imageDirectory, projectRoot } from './project-root.ts';
+export { strangersKey, type TestManifest, testManifests } from './test-manifests.ts';
