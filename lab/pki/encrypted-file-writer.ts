@@ -1,0 +1,50 @@
+import { constants, createCipheriv, createHash, type KeyObject, publicEncrypt, randomBytes } from 'node:crypto';
+import * as tlv from '../../firmware/wire/tlv-container.ts';
+import { container, element, type SignOptions, signFile, u16 } from './signed-file-writer.ts';
+
+export type EncryptOptions = Omit<SignOptions, 'version' | 'encryption'> & {
+  /** The phone's, out of its LSC or else its MIC; an RSA one. */
+  readonly phoneKey: KeyObject;
+};
+
+const BLOCK = 16;
+/** What the plain text is filled up with. */
+const FILLER = 0x0d;
+
+const DIGEST_CODES = { sha1: 1, sha256: 2, sha512: 3 } as const;
+
+const { TAGS } = tlv;
+
+/** A configuration that only one phone can read: encrypted first, then signed. */
+export function encryptFile(plain: Uint8Array, options: EncryptOptions): Uint8Array {
+  const { phoneKey, digest } = options;
+  const bits = phoneKey.asymmetricKeyDetails?.modulusLength;
+  if (phoneKey.asymmetricKeyType !== 'rsa' || bits === undefined)
+    throw new RangeError('only an RSA key can wrap a key');
+  const key = randomBytes(BLOCK);
+  const vector = randomBytes(BLOCK);
+  // A text of whole blocks gets one more, so that there is always filler.
+  const filler = BLOCK - (plain.length % BLOCK);
+  const padded = Buffer.concat([plain, Buffer.alloc(filler, FILLER)]);
+  const cipher = createCipheriv('aes-128-cbc', key, vector).setAutoPadding(false);
+  const cipherText = Buffer.concat([cipher.update(padded), cipher.final()]);
+  const wrapped = publicEncrypt({ key: phoneKey, padding: constants.RSA_PKCS1_PADDING }, key);
+  const encryption = [
+    container(TAGS.encryptionInfo, [
+      container(TAGS.cipherInfo, [
+        element(TAGS.cipherUnknown, Uint8Array.of(0)),
+        element(TAGS.initializationVector, vector),
+        element(TAGS.plainPadding, u16(filler)),
+      ]),
+      container(TAGS.keyInfo, [
+        element(TAGS.keyUnknown, Uint8Array.of(0)),
+        element(TAGS.keySize, u16(bits)),
+        element(TAGS.keyAlgorithm, Uint8Array.of(1)),
+        element(TAGS.key, wrapped),
+      ]),
+    ]),
+    element(TAGS.plainHashAlgorithm, Uint8Array.of(DIGEST_CODES[digest])),
+    element(TAGS.plainHash, createHash(digest).update(plain).digest()),
+  ];
+  return signFile(cipherText, { ...options, version: [2, 0], encryption });
+}
