@@ -38,6 +38,8 @@ export interface WirePhoneOptions {
   readonly tunables?: Partial<TunableValues>;
   /** Settings that stand in the flash before it starts. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Writes what the phone remembers of earlier days. */
+  readonly remember?: (memory: RecordStore, wallClock: number) => void;
   /** Writes what passes between the phone and the interface. */
   readonly capture?: string;
 }
@@ -51,6 +53,8 @@ const SHUTDOWN_LIMIT = 2 * SECOND;
 export class WirePhone {
   readonly phone: Phone;
   readonly events: PhoneEvent[] = [];
+  /** Its lines for engineers. */
+  readonly remarks: string[] = [];
   readonly wire: AfPacketWire;
   readonly flash: VirtualFlash;
   readonly #timeline = new HostTimeline();
@@ -65,6 +69,7 @@ export class WirePhone {
       const problem = settings.set(name, text);
       if (problem !== null) throw new Error(problem);
     }
+    options.remember?.(RecordStore.open(this.flash, FLASH_MAP.settings), Date.now());
     this.wire = AfPacketWire.open({ interface: options.interface, macs: [mac] });
     const timeline = this.#timeline;
     this.phone = new Phone({
@@ -82,6 +87,7 @@ export class WirePhone {
       realistic: false,
       sinks: {
         trace: (_phone, at, type, fields) => this.events.push({ at: at / SECOND, type, fields: { ...fields } }),
+        debug: (_phone, _at, line) => this.remarks.push(line),
       },
     });
   }
@@ -112,7 +118,8 @@ export class WirePhone {
   /** What it did, for error messages. */
   story(): string {
     const told = this.events.filter(({ type }) => type !== 'panel');
-    return told.map(({ at, type, fields }) => `${at.toFixed(3)} ${type} ${JSON.stringify(fields)}`).join('\n');
+    const lines = told.map(({ at, type, fields }) => `${at.toFixed(3)} ${type} ${JSON.stringify(fields)}`);
+    return [...lines, ...this.remarks].join('\n');
   }
 
   /** Leaves the network in order, and lets go of the interface. */
