@@ -31,6 +31,8 @@ export interface ReceiveFilter {
    * is one of `addresses`, or when that list is empty it never passes.
    */
   readonly addresses: readonly Ipv4[];
+  /** Addresses of others whose gratuitous ARP (sender and target address are the same) is wanted too: the routers'. */
+  readonly gratuitous?: readonly Ipv4[];
   /** Broadcast IPv4 passes only when it is UDP to one of these ports; to port 68 only with the own MAC in `chaddr`. */
   readonly broadcastPorts: readonly number[];
 }

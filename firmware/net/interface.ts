@@ -32,6 +32,7 @@ export class Interface {
   #groups: readonly Mac[] = [];
   #ownAddress: Ipv4 = 0;
   #probedAddress: Ipv4 = 0;
+  #gratuitous: readonly Ipv4[] = [];
   #broadcastPorts: readonly number[] = [];
 
   // The frame being written, for `#fill`: one bound function instead of a closure a frame.
@@ -75,6 +76,12 @@ export class Interface {
     if (own === this.#ownAddress && probed === this.#probedAddress) return;
     this.#ownAddress = own;
     this.#probedAddress = probed;
+    this.#updateFilter();
+  }
+
+  /** Others whose gratuitous ARP is wanted. */
+  setGratuitous(addresses: readonly Ipv4[]): void {
+    this.#gratuitous = addresses;
     this.#updateFilter();
   }
 
@@ -132,6 +139,7 @@ export class Interface {
       groups: this.#groups,
       vlan: this.#decision === 'undecided' || this.#decision.vlan === 0 ? null : this.#decision.vlan,
       addresses: decided ? [this.#ownAddress, this.#probedAddress].filter((address) => address !== 0) : [],
+      ...(decided && this.#gratuitous.length > 0 ? { gratuitous: this.#gratuitous } : {}),
       broadcastPorts: decided ? this.#broadcastPorts : [],
     });
   }

@@ -18,7 +18,7 @@ const MULTICAST_MAC: Mac = 0x0100_5e00_0000;
 export interface AddressConfig {
   readonly address: Ipv4;
   readonly prefixLength: number;
-  /** In order of preference; the first one is used (RFC 2132 3.5). */
+  /** In order of preference (RFC 2132 3.5): the next one is used when ARP finds the one before it dead. */
   readonly routers: readonly Ipv4[];
 }
 
@@ -31,6 +31,7 @@ export class Ipv4Layer {
   readonly #drops: Drops;
   #address: Ipv4 = 0;
   #mask = 0;
+  #routers: readonly Ipv4[] = [];
   #router: Ipv4 = 0;
   #identification = 0;
 
@@ -67,7 +68,18 @@ export class Ipv4Layer {
   configure(config: AddressConfig | null): void {
     this.#address = config === null ? 0 : config.address;
     this.#mask = config === null || config.prefixLength === 0 ? 0 : (0xffff_ffff << (32 - config.prefixLength)) >>> 0;
-    this.#router = config?.routers[0] ?? 0;
+    const routers = config?.routers ?? [];
+    // A renewed lease names the same routers: the one that was found alive stays.
+    if (!routers.includes(this.#router)) this.#router = routers[0] ?? 0;
+    this.#routers = routers;
+  }
+
+  /** RFC 1122 3.3.1.4: a router that does not answer gives way to the next one, round and round. Null when `address` is not the one in use. */
+  routerFailed(address: Ipv4): Ipv4 | null {
+    if (address === 0 || address !== this.#router || this.#routers.length < 2) return null;
+    const next = (this.#routers.indexOf(address) + 1) % this.#routers.length;
+    this.#router = this.#routers[next]!;
+    return this.#router;
   }
 
   /** All ones, or all ones in the host part of our own network. */

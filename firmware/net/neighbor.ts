@@ -47,6 +47,8 @@ export class NeighborCache {
   readonly #entries = new Map<Ipv4, Neighbor>();
   readonly #retries = new DueHeap<Neighbor>();
   #ownAddress: Ipv4 = 0;
+  /** Whether what a station says about itself unasked changes what is known of it; if not, a forged announcement moves nobody. */
+  acceptsGratuitous = true;
   #packet: arp.Packet | null = null;
   readonly #write = (into: Uint8Array, offset: number): void => {
     arp.emit(this.#packet!, into, offset);
@@ -106,7 +108,13 @@ export class NeighborCache {
   receive(now: Instant, packet: arp.Packet): void {
     if (this.#ownAddress === 0 || packet.senderProtocol === this.#ownAddress) return;
     const known = this.#entries.get(packet.senderProtocol);
-    if (known !== undefined && packet.senderProtocol !== 0) this.#learn(now, known, packet.senderHardware);
+    if (
+      known !== undefined &&
+      packet.senderProtocol !== 0 &&
+      (this.acceptsGratuitous || !isGratuitous(packet, known))
+    ) {
+      this.#learn(now, known, packet.senderHardware);
+    }
     if (packet.targetProtocol !== this.#ownAddress) return;
     if (known === undefined && packet.senderProtocol !== 0) {
       this.#insert(packet.senderProtocol, packet.senderHardware, now);
@@ -202,4 +210,10 @@ export class NeighborCache {
     if (entry.parked !== null) this.#drops[reason]++;
     entry.parked = null;
   }
+}
+
+/** An announcement (sender and target address are the same), or an answer that nobody waits for. */
+function isGratuitous(packet: arp.Packet, known: Neighbor): boolean {
+  if (packet.senderProtocol === packet.targetProtocol) return true;
+  return packet.operation === arp.OPERATION.reply && known.dueAt === NEVER;
 }

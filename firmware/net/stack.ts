@@ -24,6 +24,7 @@ import { Reassembly } from './reassembly.ts';
 import type {
   ConnectOptions,
   Endpoint,
+  Mark,
   Sockets,
   TcpListener,
   TcpSink,
@@ -85,6 +86,7 @@ export class Stack implements Sockets {
   readonly #tcp: Tcp;
   readonly #discovery: DiscoverySink | null;
   readonly #hooks: StackHooks;
+  #routers: readonly Ipv4[] = [];
   readonly #frame = ethernet.blank();
   readonly #packet = ipv4.blank();
 
@@ -178,6 +180,8 @@ export class Stack implements Sockets {
     if (config.address !== this.#network.address) this.clearAddress(now);
     const isNew = config.address !== this.#network.address;
     this.#network.configure(config);
+    this.#routers = config.routers;
+    this.#watchRouters();
     if (isNew) {
       this.#network.neighbors.reset(config.address);
       this.#claim.reset(config.address);
@@ -185,10 +189,23 @@ export class Stack implements Sockets {
     this.#wantAddresses();
   }
 
+  /** Whether gratuitous ARP of others changes the neighbor cache; it does at first. */
+  acceptGratuitousArp(accept: boolean): void {
+    this.#network.neighbors.acceptsGratuitous = accept;
+    this.#watchRouters();
+  }
+
+  /** How frames of connections are marked that name no mark of their own; CS3 and priority 3 at first. Those that are open keep theirs. */
+  markSignalling(mark: Mark): void {
+    this.#tcp.defaultMark = mark;
+  }
+
   /** The address is lost: connections are gone `aborted`, without a word on the wire. */
   clearAddress(_now: Instant): void {
     this.#tcp.abortAll();
     this.#network.configure(null);
+    this.#routers = [];
+    this.#watchRouters();
     this.#network.neighbors.reset(0);
     this.#claim.reset(0);
     this.#wantAddresses();
@@ -314,12 +331,18 @@ export class Stack implements Sockets {
 
   #neighborFailed(address: Ipv4): void {
     this.#hooks.onDebug?.(`ARP: nobody answers for ${ipv4Text(address)}`);
-    this.#tcp.neighborFailed(address);
+    const router = this.#network.routerFailed(address);
+    if (router === null) this.#tcp.neighborFailed(address);
+    else this.#hooks.onDebug?.(`the router is ${ipv4Text(router)} now`);
   }
 
   #conflict(now: Instant, mac: Mac): void {
     this.#hooks.onDebug?.(`ARP: ${macText(mac)} uses our address ${ipv4Text(this.#network.address)}`);
     this.#hooks.onConflict?.(now, mac);
+  }
+
+  #watchRouters(): void {
+    this.#interface.setGratuitous(this.#network.neighbors.acceptsGratuitous ? this.#routers : []);
   }
 
   #wantAddresses(): void {

@@ -57,6 +57,7 @@ export class WireDemux {
   readonly #unfiltered = new Set<DemuxEnd>();
   readonly #byGroup = new Map<Mac, Set<DemuxEnd>>();
   readonly #byAddress = new Map<Ipv4, Set<DemuxEnd>>();
+  readonly #byGratuitous = new Map<Ipv4, Set<DemuxEnd>>();
   readonly #byPort = new Map<number, Set<DemuxEnd>>();
   #local: LocalFrame[] = [];
   #macsChangeQueued = false;
@@ -104,6 +105,7 @@ export class WireDemux {
     this.#unfiltered.delete(end);
     replace(this.#byGroup, end, before?.groups, now?.groups);
     replace(this.#byAddress, end, before?.addresses, now?.addresses);
+    replace(this.#byGratuitous, end, before?.gratuitous, now?.gratuitous);
     replace(this.#byPort, end, before?.broadcastPorts, now?.broadcastPorts);
   }
 
@@ -173,8 +175,11 @@ export class WireDemux {
     if (length < payload) return found;
     const type = u16(bytes, payload - 2);
     if (type === TYPE_ARP && length >= payload + ARP_OCTETS) {
-      addAll(found, this.#byAddress.get(u32(bytes, payload + ARP_TARGET)));
-      addAll(found, this.#byAddress.get(u32(bytes, payload + ARP_SENDER)));
+      const sender = u32(bytes, payload + ARP_SENDER);
+      const target = u32(bytes, payload + ARP_TARGET);
+      addAll(found, this.#byAddress.get(target));
+      addAll(found, this.#byAddress.get(sender));
+      if (sender === target) addAll(found, this.#byGratuitous.get(sender));
     } else if (type === TYPE_IPV4 && length >= payload + 20) {
       this.#addUdpCandidates(found, bytes, payload, length);
     }

@@ -1,4 +1,4 @@
-import { BROADCAST_MAC, type Ipv4, type Mac, type ReceiveFilter } from '../nic.ts';
+import { BROADCAST_MAC, type Mac, type ReceiveFilter } from '../nic.ts';
 
 /**
  * What a NIC lets through, decided on the octets of the frame (offsets without an 802.1Q tag; a tag adds 4):
@@ -44,14 +44,17 @@ export function passes(filter: ReceiveFilter, mac: Mac, frame: Uint8Array, lengt
   if ((frame[0]! & GROUP_BIT) === 0) return false;
   if (filter.groups.includes(destination)) return true;
   if (destination !== BROADCAST_MAC) return false;
-  if (type === TYPE_ARP) return isArpFor(filter.addresses, frame, payload, length);
+  if (type === TYPE_ARP) return isArpFor(filter, frame, payload, length);
   return type === TYPE_IPV4 && isUdpFor(filter.broadcastPorts, mac, frame, payload, length);
 }
 
-function isArpFor(addresses: readonly Ipv4[], frame: Uint8Array, arp: number, length: number): boolean {
+function isArpFor({ addresses, gratuitous }: ReceiveFilter, frame: Uint8Array, arp: number, length: number): boolean {
   if (addresses.length === 0 || length < arp + ARP_OCTETS) return false;
   if (frame[arp + 4] !== 6 || frame[arp + 5] !== 4) return false;
-  return addresses.includes(u32(frame, arp + ARP_TARGET)) || addresses.includes(u32(frame, arp + ARP_SENDER));
+  const sender = u32(frame, arp + ARP_SENDER);
+  const target = u32(frame, arp + ARP_TARGET);
+  if (sender === target && gratuitous?.includes(sender) === true) return true;
+  return addresses.includes(target) || addresses.includes(sender);
 }
 
 function isUdpFor(ports: readonly number[], mac: Mac, frame: Uint8Array, ip: number, length: number): boolean {

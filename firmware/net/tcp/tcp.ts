@@ -11,7 +11,7 @@ import { DueHeap } from '../due-heap.ts';
 import { chooseEphemeralPort } from '../ephemeral-port.ts';
 import type { Ipv4Layer } from '../ipv4.ts';
 import { MARKS } from '../marking.ts';
-import type { ConnectOptions, Endpoint, TcpGone, TcpListener, TcpSink, TcpSocket } from '../sockets.ts';
+import type { ConnectOptions, Endpoint, Mark, TcpGone, TcpListener, TcpSink, TcpSocket } from '../sockets.ts';
 import { Connection } from './connection.ts';
 import { ConnectionTable } from './connection-table.ts';
 import type { Listener, TcpContext } from './context.ts';
@@ -27,6 +27,8 @@ const FALLBACK_MTU = 576;
 
 export class Tcp implements TcpContext {
   readonly settings: TcpSettings;
+  /** Of connections that name none. */
+  defaultMark: Mark = MARKS.signalling;
   readonly #network: Ipv4Layer;
   readonly #rng: Rng;
   readonly #drops: Drops;
@@ -246,7 +248,7 @@ export class Tcp implements TcpContext {
     port: number,
     remote: Endpoint,
     peer: TcpSink | Listener,
-    { mark = MARKS.signalling, userTimeout = this.settings.userTimeout }: ConnectOptions,
+    { mark = this.defaultMark, userTimeout = this.settings.userTimeout }: ConnectOptions,
   ): Connection {
     const local = { address: this.#network.address, port };
     const initialSequence = this.#initialSequence(now, port, remote);
