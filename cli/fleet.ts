@@ -22,7 +22,7 @@ import { UsageError } from './usage-error.ts';
 import { positiveNumber, sccpModel, wholeNumber } from './values.ts';
 
 export interface FleetTexts extends RunTexts {
-  readonly count: string;
+  readonly count?: string;
   readonly nic: string;
   readonly model: string;
   readonly rate?: string;
@@ -33,7 +33,7 @@ export interface FleetTexts extends RunTexts {
 }
 
 export interface FleetPlanTexts extends OutputOptions {
-  readonly count: string;
+  readonly count?: string;
   readonly model: string;
   readonly run?: string;
   readonly firstNumber: string;
@@ -72,7 +72,7 @@ export function fleetCommand(command: Command): Command {
 
 function withPlanOptions(command: Command): Command {
   return command
-    .requiredOption('--count <n>', 'how many phones')
+    .option('--count <n>', 'how many phones')
     .option('--model <m>', 'which model', '7975')
     .option('--run <n>', "number that makes the phones' MAC addresses; this machine's own unless given");
 }
@@ -130,7 +130,7 @@ export async function fleet(texts: FleetTexts): Promise<ExitCode> {
 /** `sepia fleet plan`. */
 export function fleetPlan(texts: FleetPlanTexts): ExitCode {
   const output = new Output(texts);
-  const count = wholeNumber('--count', texts.count, [1, MOST_PHONES]);
+  const count = readCount(texts.count);
   const model = sccpModel(texts.model);
   const macRun = readMacRun(texts.run);
   const first = wholeNumber('--first-number', texts.firstNumber, [0, HIGHEST_NUMBER - count]);
@@ -157,6 +157,12 @@ const CSV_HEADER = 'MAC ADDRESS,DESCRIPTION,LOCATION,USER ID,DIRECTORY NUMBER  1
 
 const HIGHEST_NUMBER = 1e15;
 
+/** Not a required option of commander's, which would ask the command above for it as well. */
+function readCount(text: string | undefined): number {
+  if (text === undefined) throw new UsageError('--count is missing: how many phones?');
+  return wholeNumber('--count', text, [1, MOST_PHONES]);
+}
+
 type FleetSettings = ReturnType<typeof readPlan>;
 
 function readPlan(texts: FleetTexts) {
@@ -172,7 +178,7 @@ function readPlan(texts: FleetTexts) {
     settings,
     nic,
     expected,
-    count: wholeNumber('--count', texts.count, [1, MOST_PHONES]),
+    count: readCount(texts.count),
     model: sccpModel(texts.model),
     macRun: readMacRun(texts.run),
     rate:

@@ -4,12 +4,22 @@ import { Command, CommanderError } from 'commander';
 import { PlanError, PrivateFileError } from '../fleet/public.ts';
 import { FlashFileError } from '../hal/host/flash-file.ts';
 import { MachineLack } from '../hal/host/machine-lack.ts';
-import { FlashToolError, ImageError, KeyError, projectRoot, UnknownImageError } from '../images/public.ts';
+import {
+  FlashToolError,
+  ImageError,
+  KeyError,
+  PayloadError,
+  projectRoot,
+  UnknownImageError,
+} from '../images/public.ts';
 import { type DemoTexts, demo, demoCommand } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { EXIT } from './exit-code.ts';
+import { addFlashCommands } from './flash.ts';
 import { type FleetPlanTexts, type FleetTexts, fleet, fleetCommand, fleetPlan, fleetPlanCommand } from './fleet.ts';
+import { addImageCommands } from './image.ts';
 import { type InspectOptions, inspect } from './inspect.ts';
+import { type LabTexts, lab, labCommand } from './lab.ts';
 import type { OutputOptions } from './output.ts';
 import { type PhoneTexts, phone, phoneCommand } from './phone.ts';
 import { tunables } from './tunables.ts';
@@ -23,6 +33,7 @@ const SENTENCES = [
   FlashToolError,
   ImageError,
   KeyError,
+  PayloadError,
   UnknownImageError,
 ] as const;
 
@@ -33,6 +44,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     .description('A virtual Cisco Unified IP Phone')
     .version(version())
     .exitOverride()
+    // What stands behind the name of a command is that command's.
+    .enablePositionalOptions()
     .showHelpAfterError('(sepia --help lists what there is)');
 
   withOutput(demoCommand(program.command('demo'))).action(async (options: DemoTexts) => {
@@ -41,12 +54,22 @@ export async function main(argv: readonly string[]): Promise<number> {
   withOutput(phoneCommand(program.command('phone'))).action(async (options: PhoneTexts) => {
     status = await phone(options);
   });
-  const fleetProgram = withOutput(fleetCommand(program.command('fleet'))).action(async (options: FleetTexts) => {
-    status = await fleet(options);
-  });
+  const fleetProgram = withOutput(fleetCommand(program.command('fleet').enablePositionalOptions())).action(
+    async (options: FleetTexts) => {
+      status = await fleet(options);
+    },
+  );
   withOutput(fleetPlanCommand(fleetProgram.command('plan'))).action((options: FleetPlanTexts) => {
     status = fleetPlan(options);
   });
+  withOutput(labCommand(program.command('lab'))).action(async (options: LabTexts) => {
+    status = await lab(options);
+  });
+  const ended = (code: number): void => {
+    status = code;
+  };
+  addImageCommands(program.command('image'), withOutput, ended);
+  addFlashCommands(program.command('flash'), withOutput, ended);
   withOutput(
     program.command('doctor').description('says whether this machine can run it, and what to do where not'),
   ).action((options: OutputOptions) => {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { deviceName, formatMac, parseMac } from '../device/identity.ts';
 import {
@@ -18,6 +17,7 @@ import type { WireEnd } from '../hal/wire-end.ts';
 import { flashInfo } from '../images/public.ts';
 import { bootViewFor } from './boot-view.ts';
 import type { ExitCode } from './exit-code.ts';
+import { readOctets } from './files.ts';
 import { Output } from './output.ts';
 import { nicOf, readMacRun, refuseBefore, tunablesOn } from './real-run.ts';
 import { type RunTexts, readRunOptions, withRunOptions } from './run-options.ts';
@@ -152,7 +152,7 @@ function readPhonePlan(texts: PhoneTexts, flash: FlashFile | null): PhonePlan {
       throw new UsageError('--model is missing: a phone without a flash file needs one, such as 7975.');
     const model = sccpModel(texts.model);
     const mac = texts.mac === 'auto' ? macPlan(readMacRun(texts.run), 1)[0]! : macOf(texts.mac);
-    const image = texts.image === undefined ? {} : { image: readImageFile(texts.image) };
+    const image = texts.image === undefined ? {} : { image: readOctets(texts.image) };
     return { model, mac, protocol: 'sccp', settings, ...image };
   }
   if (texts.image !== undefined)
@@ -170,15 +170,6 @@ function readPhonePlan(texts: PhoneTexts, flash: FlashFile | null): PhonePlan {
     );
   }
   return { model, mac: identity.mac, serial: identity.serial, protocol: 'sccp', flash, settings };
-}
-
-function readImageFile(path: string): Uint8Array {
-  try {
-    return new Uint8Array(readFileSync(path));
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new UsageError(`--image ${path} cannot be read: ${code ?? message}.`);
-  }
 }
 
 type WorldOptions = Omit<Parameters<typeof RealWorld.open>[0], 'nic' | 'wire'> & {

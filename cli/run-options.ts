@@ -10,7 +10,7 @@ export interface RunTexts extends OutputOptions {
   readonly exitWhen?: string;
   readonly timeout?: string;
   readonly trace?: string;
-  readonly set: readonly string[];
+  readonly set?: readonly string[];
 }
 
 /** The same, read. */
@@ -36,16 +36,16 @@ export function withRunOptions(command: Command): Command {
     )
     .option('--timeout <seconds>', 'real seconds after which it ends with code 3')
     .option('--trace <file>', 'write all events into FILE, one object a line')
-    .option('--set <name=value>', 'set a tunable (sepia tunables lists them); may be given again', gathered, []);
+    .option('--set <name=value>', 'set a tunable (sepia tunables lists them); may be given again', gathered);
 }
 
 /** For options that may be given more than once. */
-export function gathered(text: string, before: readonly string[]): readonly string[] {
+export function gathered(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];
 }
 
 export function readRunOptions(texts: RunTexts): RunSettings {
-  const overrides = tunableOverrides(texts.set);
+  const overrides = tunableOverrides(texts.set ?? []);
   return {
     seed: texts.seed === undefined ? null : wholeNumber('--seed', texts.seed, [0, Number.MAX_SAFE_INTEGER]),
     exitWhen: texts.exitWhen === undefined ? null : oneOf('--exit-when', texts.exitWhen, EXIT_CONDITIONS),
