@@ -113,7 +113,7 @@ export interface TraceEvents {
   'callmanager.connect': {
     host: string;
     port: number;
-    transport: 'tcp' | 'tls';
+    transport: 'tcp' | 'tls' | 'udp';
     priority: number;
     outcome: 'connected' | 'failed';
     reason?: string;

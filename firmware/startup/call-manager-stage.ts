@@ -1,8 +1,13 @@
 import type { ResetReason } from '../../hal/power.ts';
 import { earlier, type Instant, MINUTE, NEVER, SECOND } from '../../hal/timer.ts';
 import { dateText, millisecondsOf } from '../phone/date-text.ts';
-import type { SccpDisplay } from '../protocols/sccp/display.ts';
-import { type LostWhy, outOfServiceReason, type SccpOut } from '../protocols/sccp.ts';
+import { zoneOffset } from '../phone/time-zone.ts';
+import {
+  type LostWhy,
+  outOfServiceReason,
+  type PhoneDisplay,
+  type RegistrationClientOut,
+} from '../protocols/registration-client.ts';
 import type { OutOfServiceReason } from '../wire/sccp/alarm.ts';
 import type { CallManagerMember } from './configuration-memory.ts';
 import type { NameAnswer } from './name-resolver.ts';
@@ -16,7 +21,7 @@ const MAX_MEMBERS = 5;
 /** Waits that several phones begin together are spread by this share either way (sccp 3.2). */
 const JITTER = 0.2;
 
-type Registered = Extract<SccpOut, { kind: 'registered' }>;
+type Registered = Extract<RegistrationClientOut, { kind: 'registered' }>;
 
 type State =
   | { readonly kind: 'idle' }
@@ -61,9 +66,11 @@ export class CallManagerStage implements Stage {
   #first = 0;
   /** Members still to be asked in this round. */
   #left = 0;
+  /** How long the members of this round want to be left alone. */
+  #waitSeconds = 0;
   /** Fruitless rounds since the last registration. */
   #rounds = 0;
-  #display: SccpDisplay | null = null;
+  #display: PhoneDisplay | null = null;
   #accepted: Registered | null = null;
   /** Local time minus wall clock, milliseconds; null until the call manager told the time. */
   #zoneOffset: number | null = null;
@@ -134,10 +141,15 @@ export class CallManagerStage implements Stage {
 
   /** Why this phone does not even try; null when it may. */
   #refusal(): string | null {
-    const { hal, facts, status } = this.#phone;
-    if (facts.configuration!.protocol === 'SIP') {
+    const { hal, boot, facts, status } = this.#phone;
+    const { protocol, sip } = facts.configuration!;
+    if (boot.protocol !== undefined && boot.protocol !== protocol.toLowerCase()) {
       status.report('Version error');
       return 'protocol.not-supported';
+    }
+    if (sip?.transport === 'tls') {
+      status.report('TLS is not supported');
+      return 'transport.not-supported';
     }
     if (this.#members().length === 0) {
       status.report('No CUCM in the configuration');
@@ -165,7 +177,7 @@ export class CallManagerStage implements Stage {
       return;
     }
     this.#phone.screen.starting(this.screenText);
-    const registration = new Registration(this.#phone, now, answer.addresses[0]!, member.port);
+    const registration = new Registration(this.#phone, now, answer.addresses[0]!, member);
     this.#state = { kind: 'registering', index, registration, accepted: false };
   }
 
@@ -182,9 +194,10 @@ export class CallManagerStage implements Stage {
         this.#registered(now, state.index, registration, out);
         return;
       case 'rejected':
-        this.#rejected(now, state.index, out.text);
+        this.#rejected(now, state.index, out.text, out.waitSeconds);
         return;
       case 'lost':
+        this.#waitSeconds = Math.max(this.#waitSeconds, out.waitSeconds ?? 0);
         this.#lost(now, state, out.why, out.unknownId ?? 0);
         return;
       case 'unregistered':
@@ -231,8 +244,8 @@ export class CallManagerStage implements Stage {
     hal.trace.event('registration.accepted', {
       host: member.host,
       port: member.port,
-      protocol: 'sccp',
-      transport: 'tcp',
+      protocol: this.#phone.facts.configuration!.sip === undefined ? 'sccp' : 'sip',
+      transport: this.#transport(),
       lines: accepted.lines.map((line) => line.number),
       elapsed: (now - hal.power.onSince) / SECOND,
       keepaliveSeconds: accepted.keepaliveSeconds,
@@ -241,14 +254,14 @@ export class CallManagerStage implements Stage {
     this.#showHome(now);
   }
 
-  #rejected(now: Instant, index: number, text: string): void {
+  #rejected(now: Instant, index: number, text: string, waitSeconds?: number): void {
     const { hal, status, screen } = this.#phone;
     status.report(`Registration Rejected: ${text}`);
     screen.starting(`Registration Rejected: ${text}`);
     hal.trace.event('registration.rejected', { host: this.#members()[index]!.host, reason: text });
     this.#alarm = 'rejected';
     this.#first = (index + 1) % this.#members().length;
-    const at = now + this.#spread(hal.tunables['sccp.rejectWait'] * SECOND);
+    const at = now + this.#spread((waitSeconds ?? hal.tunables['sccp.rejectWait']) * SECOND);
     this.#outputs.push({ kind: 'failed', reason: 'register.rejected', retry: { at } });
     this.#toIdle(now);
   }
@@ -277,7 +290,7 @@ export class CallManagerStage implements Stage {
       return;
     }
     if (!state.accepted) this.#connectEvent(member, 'failed', why);
-    hal.trace.debug(`SCCP: ${member.host} lost while registering: ${why}`);
+    hal.trace.debug(`${member.host} lost while registering: ${why}`);
     this.#next(now, state.index);
   }
 
@@ -291,7 +304,8 @@ export class CallManagerStage implements Stage {
     }
     const { hal, screen, status } = this.#phone;
     const wait = hal.tunables['callmanager.roundWait'] * 2 ** Math.min(this.#rounds, 10);
-    const capped = Math.min(wait, hal.tunables['callmanager.roundWaitMax']) * SECOND;
+    const capped = Math.max(Math.min(wait, hal.tunables['callmanager.roundWaitMax']), this.#waitSeconds) * SECOND;
+    this.#waitSeconds = 0;
     this.#rounds++;
     status.report('Phone not registered');
     screen.starting('Phone not registered');
@@ -346,11 +360,14 @@ export class CallManagerStage implements Stage {
     done?.(now);
   }
 
-  #setClock(now: Instant, systemTime: number, local: readonly number[]): void {
-    const { wallClock } = this.#phone.hal;
-    const [year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0] = local;
-    wallClock.set(systemTime * 1000);
-    this.#zoneOffset = millisecondsOf({ year, month, day, hour, minute, second }) - systemTime * 1000;
+  #setClock(now: Instant, systemTime: number, local: readonly number[] | null): void {
+    const { hal, facts } = this.#phone;
+    hal.wallClock.set(systemTime * 1000);
+    if (local === null) this.#zoneOffset = zoneOffset(facts.configuration!.timeZone ?? '', systemTime * 1000);
+    else {
+      const [year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0] = local;
+      this.#zoneOffset = millisecondsOf({ year, month, day, hour, minute, second }) - systemTime * 1000;
+    }
     this.#showHome(now);
   }
 
@@ -378,9 +395,13 @@ export class CallManagerStage implements Stage {
     return duration - half + this.#phone.hal.rng.below(2 * half + 1);
   }
 
+  #transport(): 'tcp' | 'udp' {
+    return this.#phone.facts.configuration!.sip?.transport === 'udp' ? 'udp' : 'tcp';
+  }
+
   #connectEvent(member: CallManagerMember, outcome: 'connected' | 'failed', reason?: string): void {
     const { host, port, priority } = member;
-    const fields = { host, port, transport: 'tcp' as const, priority, outcome };
+    const fields = { host, port, transport: this.#transport(), priority, outcome };
     this.#phone.hal.trace.event('callmanager.connect', reason === undefined ? fields : { ...fields, reason });
   }
 

@@ -1,6 +1,8 @@
 import { octetsOf, textOf } from '../../storage/ascii.ts';
 import type { RecordStore } from '../../storage/record-store.ts';
 import type { PhoneConfiguration, SecurityMode } from '../phone/config/phone-configuration.ts';
+import type { SipSettings } from '../protocols/sip/settings.ts';
+import { sipSettings } from './sip-settings.ts';
 
 export interface CallManagerMember {
   /** 0 is tried first. */
@@ -26,13 +28,23 @@ export interface AppliedConfiguration {
   readonly security: SecurityMode;
   /** By priority. */
   readonly callManagers: readonly CallManagerMember[];
+  /** As Windows names it; absent in what older loads saved. */
+  readonly timeZone?: string;
+  /** For a SIP load; absent for another, and in what older loads saved. Holds passwords: never traced. */
+  readonly sip?: SipSettings;
 }
 
 /** Where the last good configuration stands in the trust region. */
 const KEY = 'file/configuration';
 
-export function applied(configuration: PhoneConfiguration, name: string, load: string | null): AppliedConfiguration {
-  const protocol = configuration.deviceProtocol ?? 'SCCP';
+/** @param running what the running load speaks, for a file that names no protocol: the default one */
+export function applied(
+  configuration: PhoneConfiguration,
+  name: string,
+  load: string | null,
+  running: 'sccp' | 'sip' = 'sccp',
+): AppliedConfiguration {
+  const protocol = configuration.deviceProtocol ?? (running === 'sip' ? 'SIP' : 'SCCP');
   const port = protocol === 'SCCP' ? 'ethernetPhonePort' : 'sipPort';
   const kept: AppliedConfiguration = {
     name,
@@ -46,6 +58,8 @@ export function applied(configuration: PhoneConfiguration, name: string, load: s
       host: member.host,
       port: member[port],
     })),
+    timeZone: configuration.devicePool.dateTimeSetting.timeZone,
+    ...(protocol === 'SIP' ? { sip: sipSettings(configuration) } : {}),
   };
   // Through text and back: strings cut out of a file keep the whole file alive.
   return JSON.parse(JSON.stringify(kept)) as AppliedConfiguration;
@@ -53,10 +67,15 @@ export function applied(configuration: PhoneConfiguration, name: string, load: s
 
 /** Keeps the last good configuration; the flash is written only for a new one. */
 export function saveConfiguration(store: RecordStore, configuration: AppliedConfiguration): void {
-  const text = JSON.stringify(configuration);
+  // The flash holds ASCII: names in other letters are escaped.
+  const text = JSON.stringify(configuration).replace(/[^\x20-\x7e]/g, escaped);
   const before = store.get(KEY);
   if (before !== null && textOf(before) === text) return;
   store.set(KEY, octetsOf(text));
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** Null when there is none that can be read. */

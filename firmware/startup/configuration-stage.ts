@@ -123,7 +123,7 @@ export class ConfigurationStage implements Stage {
 
   /** @param octets text, verified where a signature was expected. */
   #received(now: Instant, name: string, octets: Uint8Array): void {
-    const { hal, trust, status } = this.#phone;
+    const { hal, boot, trust, status } = this.#phone;
     const parsed = parseConfiguration(octets);
     if (isProblem(parsed)) {
       hal.trace.debug(`${name}: ${parsed.problem}`);
@@ -139,7 +139,7 @@ export class ConfigurationStage implements Stage {
       return;
     }
     if (own && this.#needsAnother(now, name, parsed)) return;
-    const configuration = applied(parsed, name, loadFor(parsed, hal.board.model.deviceType));
+    const configuration = applied(parsed, name, loadFor(parsed, hal.board.model.deviceType), boot.protocol);
     if (own) saveConfiguration(trust, configuration);
     status.report(name);
     this.#use(configuration, own, false);
