@@ -193,14 +193,13 @@ export class LoadUpdate {
 
   #progress(load: string, { name, size }: LoadComponent): (bytes: number) => void {
     const { hal, screen } = this.#phone;
-    const step = size === null ? PROGRESS_STEP : Math.max(1, Math.ceil(size / 10));
     let told = 0;
     return (bytes) => {
-      const steps = Math.floor(bytes / step);
+      const steps = Math.floor(size === null || size === 0 ? bytes / PROGRESS_STEP : (10 * bytes) / size);
       if (steps === told) return;
       told = steps;
       hal.trace.event('load.progress', { load, file: name, bytes, size });
-      screen.starting(size === null ? 'Upgrading' : `Upgrading ${Math.min(100, Math.round((100 * bytes) / size))}%`);
+      screen.starting(size === null ? 'Upgrading' : `Upgrading ${Math.min(100, 10 * steps)}%`);
     };
   }
 
