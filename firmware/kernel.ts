@@ -12,7 +12,7 @@ import { Screen } from './phone/screen.ts';
 import { StatusLog } from './phone/status-log.ts';
 import { FileFetcher } from './startup/file-fetcher.ts';
 import { NameResolver } from './startup/name-resolver.ts';
-import type { PhoneContext } from './startup/phone-context.ts';
+import { noFacts, type PhoneContext } from './startup/phone-context.ts';
 import { type Stages, startupStages } from './startup/sequence.ts';
 import { Sequencer } from './startup/sequencer.ts';
 import { withShownLoad } from './startup/stored-load.ts';
@@ -63,14 +63,7 @@ export class Kernel implements EntryPoints {
       trust: RecordStore.open(flash, FLASH_MAP.trust),
       status: new StatusLog(trace),
       screen: new Screen(hal.panel, hal.board.model.platform),
-      facts: {
-        vlan: null,
-        addressing: null,
-        tftpServers: [],
-        configuration: null,
-        ownConfiguration: false,
-        loadRejected: false,
-      },
+      facts: noFacts(),
     };
     this.#stages = startupStages(this.#phone);
     this.#sequencer = new Sequencer(this.#stages.inOrder, {

@@ -39,9 +39,19 @@ export interface TraceEvents {
     voiceVlan: number | null;
     via: 'cdp' | 'lldp';
   };
+  /** What the neighbor says about frames from the PC port (CDP trust bitmap and CoS), and that it is gone. */
+  'neighbor.pc-port': { extendTrust: boolean; untrustedCos: number };
+  'neighbor.lost': { device: string; port: string; via: 'cdp' | 'lldp' };
   'power.on': { source: 'poe' | 'external'; class: number | null; allocatedMilliwatts: number | null };
   'power.off': Record<never, never>;
   'power.reset': { reason: string };
+  /** The supply's word on power and what the phone makes of it; `low`: nobody speaks of power, the phone keeps to its least. */
+  'power.negotiated': {
+    via: 'cdp' | 'lldp-med' | '802.3' | 'none';
+    availableMilliwatts: number | null;
+    drawnMilliwatts: number;
+    mode: 'full' | 'lowered' | 'low';
+  };
   'boot.handoff': {
     slot: string;
     load: string;
@@ -61,6 +71,14 @@ export interface TraceEvents {
     priority: number;
     dscp: number;
   };
+  /** The other protocol named another VLAN and lost. */
+  'vlan.overruled': { vlan: number | null; source: 'cdp' | 'lldp-med' | 'admin' | 'none' };
+  /** 802.1p priority and DSCP in use, and who said so. */
+  marking: {
+    voice: { priority: number; dscp: number };
+    signalling: { priority: number; dscp: number };
+    source: 'default' | 'policy' | 'configuration';
+  };
   'dhcp.bound': {
     address: string;
     router: string | null;
@@ -69,7 +87,14 @@ export interface TraceEvents {
     tftp: readonly string[];
     domain: string | null;
     dns: readonly string[];
+    /** All default routers and time servers that came with the lease. */
+    routers?: readonly string[];
+    ntp?: readonly string[];
   };
+  /** By the names of the phone's network statistics: `DHCP BOUND`. */
+  'dhcp.state': { state: string };
+  /** A second server offers an address too: it loses, and is named. */
+  'dhcp.other-offer': { server: string; address: string; chosen: string };
   'dhcp.lost': { address: string; reason: string };
   'tftp.server': {
     servers: readonly string[];

@@ -243,7 +243,7 @@ describe('acquisition', () => {
     );
     phone.at(0, phone.answer(dhcp.OFFER));
     expect(phone.at(0.1, discover)).toEqual(['0.1 other-offer']);
-    expect(phone.heard.at(-1)).toEqual({ kind: 'other-offer', server: OTHER_SERVER, address: ADDRESS + 1 });
+    expect(phone.heard.at(-1)).toMatchObject({ kind: 'other-offer', server: OTHER_SERVER, chosen: SERVER });
     const foreignAck = phone.answer(dhcp.ACK, {}, { ...LEASE_OPTIONS, serverIdentifier: OTHER_SERVER });
     expect(phone.at(0.2, foreignAck)).toEqual([]);
     expect(phone.at(0.3, phone.answer(dhcp.ACK))).toEqual(['0.3 probe']);

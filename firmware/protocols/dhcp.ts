@@ -53,8 +53,8 @@ export type DhcpOut =
   | { readonly kind: 'no-answer'; readonly tries: number }
   /** Nobody answered and the stored lease has time left: use it. */
   | { readonly kind: 'use-stored'; readonly lease: Lease }
-  /** A second server on the segment. */
-  | { readonly kind: 'other-offer'; readonly server: Ipv4; readonly address: Ipv4 };
+  /** A second server on the segment; `chosen` is the one whose offer came first. */
+  | { readonly kind: 'other-offer'; readonly server: Ipv4; readonly address: Ipv4; readonly chosen: Ipv4 };
 
 export interface DhcpClientOptions extends DhcpIdentity {
   readonly rng: Rng;
@@ -370,7 +370,7 @@ export class DhcpClient implements Machine<DhcpIn, DhcpOut> {
       return;
     }
     const chosen = state.name === 'requesting' ? state.server : 'lease' in state ? state.lease.server : null;
-    if (chosen !== null && server !== chosen) this.#out.push({ kind: 'other-offer', server, address: yiaddr });
+    if (chosen !== null && server !== chosen) this.#out.push({ kind: 'other-offer', server, address: yiaddr, chosen });
   }
 
   #acknowledged(ack: dhcp.Message): void {

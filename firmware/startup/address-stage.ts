@@ -1,4 +1,4 @@
-import { type Instant, NEVER, SECOND } from '../../hal/timer.ts';
+import { earlier, type Instant, MILLISECOND, NEVER, SECOND } from '../../hal/timer.ts';
 import type { NetworkSettings } from '../../storage/settings.ts';
 import { isMalformed } from '../malformed.ts';
 import type { UdpSocket } from '../net/sockets.ts';
@@ -6,11 +6,17 @@ import { DhcpClient, type DhcpOut } from '../protocols/dhcp.ts';
 import type { Lease } from '../protocols/dhcp-lease.ts';
 import { ipv4Text } from '../wire/address.ts';
 import * as dhcp from '../wire/dhcp.ts';
-import { loadLease, saveLease } from './lease-memory.ts';
+import { forgetLease, loadLease, saveLease } from './lease-memory.ts';
 import type { PhoneContext } from './phone-context.ts';
 import type { Stage, StageOutput } from './stage.ts';
 
 const BROADCAST = 0xffff_ffff;
+
+/** What a static address cannot do without, as the phone's menu calls it. */
+const MISSING = { address: 'IP Address', mask: 'Subnet Mask', tftp1: 'TFTP Server 1' } as const;
+
+/** Between RELEASE and the address coming off the interface: ARP may have to find the server first. */
+const RELEASE_TIME = 500 * MILLISECOND;
 
 /**
  * Step 4: an IP address by DHCP, or the static one out of the settings. DHCP wins when it is on and static values are stored.
@@ -22,6 +28,8 @@ export class AddressStage implements Stage {
   #client: DhcpClient | null = null;
   #socket: UdpSocket | null = null;
   #output: StageOutput | null = null;
+  /** The user gave the address back: when it comes off the interface. */
+  #takeOffAt: Instant = NEVER;
 
   constructor(phone: PhoneContext) {
     this.#phone = phone;
@@ -41,10 +49,12 @@ export class AddressStage implements Stage {
     this.#socket?.close();
     this.#socket = null;
     this.#output = null;
+    this.#takeOffAt = NEVER;
     this.#takeOff(now);
   }
 
   dispatch(now: Instant, emit: (output: StageOutput) => void): void {
+    if (now >= this.#takeOffAt) this.#released(now);
     this.#client?.dispatch(now, (out) => this.#obey(now, out));
     const output = this.#output;
     this.#output = null;
@@ -53,7 +63,7 @@ export class AddressStage implements Stage {
 
   pollAt(): Instant {
     if (this.#output !== null) return 0;
-    return this.#client === null ? NEVER : this.#client.pollAt();
+    return this.#client === null ? this.#takeOffAt : earlier(this.#takeOffAt, this.#client.pollAt());
   }
 
   /** The duplicate address detection of the stack found somebody else on our address while we were using it. */
@@ -70,6 +80,32 @@ export class AddressStage implements Stage {
     this.#client?.dispatch(now, (out) => {
       if (out.kind === 'send') this.#send(now, out);
     });
+  }
+
+  /** `DHCP Address Released = Yes` in the settings menu: the phone is without an address until it is reset. False when there is no lease to give back. */
+  releaseByUser(now: Instant): boolean {
+    if (this.#client === null || this.#phone.facts.addressing === null || this.#takeOffAt !== NEVER) return false;
+    this.release(now);
+    this.#takeOffAt = now + RELEASE_TIME;
+    return true;
+  }
+
+  #released(now: Instant): void {
+    this.#takeOffAt = NEVER;
+    const { facts, hal, memory, status, screen } = this.#phone;
+    const { address } = facts.addressing!;
+    status.report('IP address released');
+    hal.trace.event('dhcp.lost', { address: ipv4Text(address), reason: 'released' });
+    forgetLease(memory);
+    this.#takeOff(now);
+    this.#show('DHCP INVALID');
+    this.#output = { kind: 'lost', reason: 'dhcp.released' };
+    screen.starting('IP address released');
+  }
+
+  #show(state: string): void {
+    this.#phone.facts.dhcpState = state;
+    this.#phone.hal.trace.event('dhcp.state', { state });
   }
 
   #startDhcp(now: Instant): void {
@@ -101,7 +137,9 @@ export class AddressStage implements Stage {
     const missing = address === null ? 'address' : mask === null ? 'mask' : alternateTftp.length === 0 ? 'tftp1' : null;
     if (address === null || mask === null || missing !== null) {
       // The screen stays on this step: nothing that the phone can do alone will help.
-      this.#phone.status.report(`Static IP: no ${missing === 'tftp1' ? 'TFTP Server 1' : missing}`);
+      const text = `Static IP: no ${MISSING[missing ?? 'address']}`;
+      this.#phone.status.report(text);
+      this.#phone.screen.starting(text);
       this.#output = { kind: 'failed', reason: `static.no-${missing}`, retry: { at: NEVER } };
       return;
     }
@@ -111,11 +149,13 @@ export class AddressStage implements Stage {
       routers: router === null ? [] : [router],
       dns,
       domain,
+      ntp: [],
       option150: [],
       option66: null,
       siaddr: 0,
     };
     if (router === null) this.#phone.status.report('No default router');
+    this.#show('DHCP DISABLED');
     this.#putOn(now);
     this.#output = { kind: 'done', reason: 'static' };
   }
@@ -157,10 +197,14 @@ export class AddressStage implements Stage {
         this.#output = { kind: 'failed', reason: 'dhcp.no-offer', retry: { at: now } };
         return;
       case 'other-offer':
-        hal.trace.debug(`DHCP: a second server ${ipv4Text(out.server)} offers ${ipv4Text(out.address)}`);
+        hal.trace.event('dhcp.other-offer', {
+          server: ipv4Text(out.server),
+          address: ipv4Text(out.address),
+          chosen: ipv4Text(out.chosen),
+        });
         return;
       case 'state':
-        hal.trace.debug(`DHCP: ${out.name}`);
+        this.#show(out.name);
         return;
     }
   }
@@ -173,9 +217,8 @@ export class AddressStage implements Stage {
   }
 
   #bound(now: Instant, lease: Lease): void {
-    const { hal, status, facts } = this.#phone;
+    const { hal, facts } = this.#phone;
     facts.addressing = lease;
-    if (lease.routers.length === 0) status.report('No default router');
     hal.trace.event('dhcp.bound', {
       address: `${ipv4Text(lease.address)}/${lease.prefixLength}`,
       router: lease.routers[0] === undefined ? null : ipv4Text(lease.routers[0]),
@@ -184,6 +227,8 @@ export class AddressStage implements Stage {
       tftp: lease.option150.map(ipv4Text),
       domain: lease.domain,
       dns: lease.dns.map(ipv4Text),
+      routers: lease.routers.map(ipv4Text),
+      ntp: lease.ntp.map(ipv4Text),
     });
     this.#putOn(now);
     this.#output = { kind: 'done' };

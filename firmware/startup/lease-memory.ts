@@ -21,6 +21,11 @@ export function saveLease(memory: RecordStore, lease: Lease, wallClock: number, 
   memory.set(KEY, octetsOf(JSON.stringify(record)));
 }
 
+/** A lease that was given back is not asked for again. */
+export function forgetLease(memory: RecordStore): void {
+  memory.delete(KEY);
+}
+
 /** The remembered lease; null when there is none, it has run out, or it cannot be read. */
 export function loadLease(memory: RecordStore, wallClock: number): StoredLease | null {
   const octets = memory.get(KEY);

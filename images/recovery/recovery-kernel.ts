@@ -4,7 +4,7 @@ import { StatusLog } from '../../firmware/phone/status-log.ts';
 import { AddressStage } from '../../firmware/startup/address-stage.ts';
 import { FileFetcher } from '../../firmware/startup/file-fetcher.ts';
 import { NameResolver } from '../../firmware/startup/name-resolver.ts';
-import type { PhoneContext } from '../../firmware/startup/phone-context.ts';
+import { noFacts, type PhoneContext } from '../../firmware/startup/phone-context.ts';
 import { Sequencer } from '../../firmware/startup/sequencer.ts';
 import { TftpServerStage } from '../../firmware/startup/tftp-server-stage.ts';
 import { VoiceVlanStage } from '../../firmware/startup/voice-vlan-stage.ts';
@@ -51,14 +51,7 @@ export class RecoveryKernel implements EntryPoints {
       trust: RecordStore.open(flash, FLASH_MAP.trust),
       status: new StatusLog(trace),
       screen: new Screen(hal.panel, hal.board.model.platform),
-      facts: {
-        vlan: null,
-        addressing: null,
-        tftpServers: [],
-        configuration: null,
-        ownConfiguration: false,
-        loadRejected: false,
-      },
+      facts: noFacts(),
     };
     this.#voiceVlan = new VoiceVlanStage(this.#phone);
     this.#address = new AddressStage(this.#phone);
