@@ -12,7 +12,8 @@ fi
 
 # program:Debian package
 NEEDED='ip:iproute2 ethtool:ethtool setpriv:util-linux ping:iputils-ping arping:iputils-arping tshark:tshark dumpcap:wireshark-common
-  ovs-vswitchd:openvswitch-switch lldpd:lldpd dnsmasq:dnsmasq-base kea-dhcp4:kea-dhcp4-server dhcpd:isc-dhcp-server in.tftpd:tftpd-hpa'
+  ovs-vswitchd:openvswitch-switch lldpd:lldpd dnsmasq:dnsmasq-base kea-dhcp4:kea-dhcp4-server dhcpd:isc-dhcp-server in.tftpd:tftpd-hpa
+  openssl:openssl'
 
 missing() {
   for pair in $NEEDED; do command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"; done

@@ -1,4 +1,4 @@
-/** The trust lists that a phone has. Both are one for every look-up; only the CTL says whether the cluster is secure. */
+/** The trust lists that a phone has. Both are one for every look-up. */
 import { sameCertificate } from './certificate-name.ts';
 import type { CertificateName } from './signed-file.ts';
 import { ROLES, type RoleName, recordsFor, type TrustList, type TrustRecord } from './trust-list.ts';
@@ -50,11 +50,6 @@ export function isRollbackList(list: TrustList): boolean {
 /** Whether there is anybody whose signature under a configuration would count; if not, the phone asks for files without one. */
 export function expectsSignedFiles(lists: InstalledLists): boolean {
   return installedFor(lists, 'TFTP').length > 0 || installedFor(lists, 'TVS').length > 0;
-}
-
-/** What the CTL says about the cluster: secure when it holds the certificate of a call manager. */
-export function isClusterSecure({ ctl }: InstalledLists): boolean {
-  return ctl !== null && recordsFor(ctl, 'CCM').length > 0;
 }
 
 /** Codes that do what `role` does. */
