@@ -1,6 +1,7 @@
 import { octetsOf, textOf } from '../../storage/ascii.ts';
 import type { RecordStore } from '../../storage/record-store.ts';
 import type { PhoneConfiguration, SecurityMode } from '../phone/config/phone-configuration.ts';
+import { type PhonePolicy, policyOf } from '../phone/config/phone-policy.ts';
 import type { SipSettings } from '../protocols/sip/settings.ts';
 import { sipSettings } from './sip-settings.ts';
 
@@ -28,6 +29,8 @@ export interface AppliedConfiguration {
   readonly security: SecurityMode;
   /** By priority. */
   readonly callManagers: readonly CallManagerMember[];
+  /** Absent in what older loads saved. */
+  readonly policy?: PhonePolicy;
   /** As Windows names it; absent in what older loads saved. */
   readonly timeZone?: string;
   /** For a SIP load; absent for another, and in what older loads saved. Holds passwords: never traced. */
@@ -58,6 +61,7 @@ export function applied(
       host: member.host,
       port: member[port],
     })),
+    policy: policyOf(configuration),
     timeZone: configuration.devicePool.dateTimeSetting.timeZone,
     ...(protocol === 'SIP' ? { sip: sipSettings(configuration) } : {}),
   };
