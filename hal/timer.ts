@@ -34,7 +34,7 @@ export interface Timer {
 
 /** The battery-backed clock of the board: calendar time, which the phone learns from its call manager. */
 export interface WallClock {
-  /** Milliseconds since 1970-01-01T00:00:00Z. */
+  /** Whole milliseconds since 1970-01-01T00:00:00Z. */
   now(): number;
   set(milliseconds: number): void;
 }

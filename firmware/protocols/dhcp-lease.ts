@@ -64,7 +64,8 @@ export function leaseOf(ack: dhcp.Message, boundAt: Instant): Lease | null {
 export function restoredLease(stored: StoredLease, now: Instant): Lease {
   const { remainingSeconds, ...lease } = stored;
   const infinite = lease.leaseSeconds === dhcp.INFINITE;
-  return { ...lease, boundAt: infinite ? now : now - (lease.leaseSeconds - remainingSeconds) * SECOND };
+  // Remaining seconds may have a fraction by now; an instant has none.
+  return { ...lease, boundAt: infinite ? now : now - Math.round((lease.leaseSeconds - remainingSeconds) * SECOND) };
 }
 
 /** The instant `seconds` into the lease; NEVER if it has no end. */
