@@ -6,7 +6,7 @@ import { hexOf } from '../storage/ascii.ts';
 import { BootState } from '../storage/boot-state.ts';
 import { lastFault } from '../storage/crash-log.ts';
 import { FLASH_MAP, SLOTS, type Slot } from '../storage/flash-map.ts';
-import { versionText } from '../storage/image-format.ts';
+import { type Compression, versionText } from '../storage/image-format.ts';
 import { MAX_TRIALS, markReverted, markTrial, readTrailer, type SlotTrailer } from '../storage/slot-trailer.ts';
 import { bootServices, isRecoveryEmpty, raiseCounter } from './services.ts';
 import { isRefusal, UNSIGNED, type VerifiedImage, type VerifyHal, type VerifyPolicy, verifySlot } from './verify.ts';
@@ -39,6 +39,7 @@ export type BootDecision =
       /** Where the payload's text lies in flash. */
       readonly bodyOffset: number;
       readonly bodyLength: number;
+      readonly compression: Compression;
       /** SHA-256 of the body, hexadecimal: images of several loads can have one body, and then share its compiled form. */
       readonly bodyDigest: string;
     }
@@ -150,6 +151,7 @@ function handOff(
     record: image.protocol === null ? record : { ...record, protocol: image.protocol },
     bodyOffset,
     bodyLength: image.bodyLength,
+    compression: image.compression,
     bodyDigest: hexOf(hal.flash.sha256(bodyOffset, image.bodyLength)),
   };
 }

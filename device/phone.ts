@@ -22,6 +22,7 @@ import { writeFault } from '../storage/crash-log.ts';
 import { readTrailer } from '../storage/slot-trailer.ts';
 import { type Cpu, type CpuFault, isCpuFault } from './cpu.ts';
 import { deviceName, serialNumber } from './identity.ts';
+import { inflateBody } from './inflate-body.ts';
 import { hardwareRevisionOf } from './models.ts';
 
 /** Between a reset and the bootloader's first instruction. It also keeps a load that faults at once from looping without time passing. */
@@ -228,7 +229,10 @@ export class Phone {
     }
     this.#record = decision.record;
     this.#trace('stage.leave', { stage: 'image', outcome: 'done', reason: decision.slot });
-    const payload = cpu.load(decision.bodyDigest, () => flash.read(decision.bodyOffset, decision.bodyLength));
+    const payload = cpu.load(decision.bodyDigest, () => {
+      const body = flash.read(decision.bodyOffset, decision.bodyLength);
+      return decision.compression === 'deflate' ? inflateBody(body) : body;
+    });
     if (isCpuFault(payload)) {
       this.#fault('exception', payload);
       return;

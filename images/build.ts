@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inspectImage } from './inspect.ts';
 import { developmentKey, type SigningKey } from './key.ts';
 import { allManifests, type Manifest } from './manifests.ts';
 import { packImage } from './pack.ts';
@@ -13,6 +14,8 @@ export interface BuildOptions {
   readonly only?: readonly string[];
   /** The development key without it. */
   readonly key?: SigningKey;
+  /** Deflates the bodies. */
+  readonly compress?: boolean;
   /** Builds the images for tests as well: those that fail, and those that are to be refused. */
   readonly testImages?: boolean;
 }
@@ -35,7 +38,7 @@ export class UnknownImageError extends Error {
  */
 export async function buildImages(options: BuildOptions = {}): Promise<BuiltImage[]> {
   const outDir = options.outDir ?? imageDirectory();
-  const key = options.key ?? developmentKey();
+  const { key = developmentKey(), compress = false } = options;
   const all =
     options.testImages === true || options.only !== undefined
       ? [...allManifests(), ...testManifests()]
@@ -47,14 +50,14 @@ export async function buildImages(options: BuildOptions = {}): Promise<BuiltImag
 
   mkdirSync(outDir, { recursive: true });
   if (options.only === undefined) removeStale(outDir);
-  for (const payload of payloads.values())
-    writeFileSync(join(outDir, sourceMapName(payload.digest)), payload.sourceMap);
   return manifests.map((manifest) => {
     const payload = payloads.get(manifest.entry)!;
-    const image = packImage(payload, manifest, signerOf(manifest, key));
+    const image = packImage(payload, { ...manifest, compress }, signerOf(manifest, key));
+    const { bodyDigest } = inspectImage(image);
+    writeFileSync(join(outDir, sourceMapName(bodyDigest)), payload.sourceMap);
     const path = join(outDir, imageFileName(manifest.name));
     writeFileSync(path, image);
-    return { manifest, path, size: image.length, bodyDigest: payload.digest };
+    return { manifest, path, size: image.length, bodyDigest };
   });
 }
 

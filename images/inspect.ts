@@ -1,7 +1,7 @@
 import type { BootKey } from '../hal/secure.ts';
 import { hexOf, sameOctets } from '../storage/ascii.ts';
 import { developmentBootKey } from '../storage/development-key.ts';
-import { type Image, versionText } from '../storage/image-format.ts';
+import { type Compression, type Image, versionText } from '../storage/image-format.ts';
 import { sha256, verifySignature } from './key.ts';
 import { readImage } from './pack.ts';
 
@@ -20,6 +20,7 @@ export interface ImageReport {
   readonly securityCounter: number;
   readonly headerSize: number;
   readonly bodySize: number;
+  readonly compression: Compression;
   readonly size: number;
   /** SHA-256 over header, body and protected TLVs. */
   readonly digest: string;
@@ -46,6 +47,7 @@ export function inspectImage(octets: Uint8Array, keys: readonly BootKey[] = [dev
     securityCounter: image.securityCounter,
     headerSize: image.headerSize,
     bodySize: image.bodyLength,
+    compression: image.compression,
     size: image.length,
     digest: hexOf(digest),
     digestMatches: sameOctets(digest, image.digest),

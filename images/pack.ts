@@ -1,3 +1,4 @@
+import { deflateRawSync } from 'node:zlib';
 import { HAL_ABI } from '../hal/hal.ts';
 import { emit, type Image, type ImageParts, parse, seal } from '../storage/image-format.ts';
 import { isMalformed } from '../storage/malformed-image.ts';
@@ -5,7 +6,10 @@ import { type SigningKey, sealerOf } from './key.ts';
 import type { BundledPayload } from './payload.ts';
 
 /** What one says about a payload to make an image of it. */
-export interface PackOptions extends Omit<ImageParts, 'body' | 'halAbi' | 'buildId' | 'hardwareRevisions'> {
+export interface PackOptions
+  extends Omit<ImageParts, 'body' | 'compression' | 'halAbi' | 'buildId' | 'hardwareRevisions'> {
+  /** Deflates the body: a third of the size to fetch and to store, at the price of inflating it at a first boot. */
+  readonly compress?: boolean;
   /** The one of this source tree, unless a test wants another. */
   readonly halAbi?: number;
   /** First digits of the body's digest, unless told otherwise. */
@@ -16,7 +20,9 @@ export interface PackOptions extends Omit<ImageParts, 'body' | 'halAbi' | 'build
 /** An image out of a payload. `key` null leaves it unsigned. Throws RangeError for what no image can hold. */
 export function packImage(payload: BundledPayload, options: PackOptions, key: SigningKey | null): Uint8Array {
   const parts: ImageParts = {
-    body: payload.body,
+    ...(options.compress === true
+      ? { body: new Uint8Array(deflateRawSync(payload.body, { level: 9 })), compression: 'deflate' as const }
+      : { body: payload.body }),
     halAbi: options.halAbi ?? HAL_ABI,
     version: options.version,
     securityCounter: options.securityCounter,

@@ -150,7 +150,7 @@ describe('image format', () => {
     expect(withHeader(HEADER.headerSize, 34)).toMatch(/header size 34/);
     expect(withHeader(HEADER.headerSize, 65532)).toMatch(/out of range/);
     expect(withHeader(HEADER.bodySize, 0xffff_ffff, putU32le)).toMatch(/body size/);
-    expect(withHeader(HEADER.flags, 1, putU32le)).toBe('unknown flags 0x1');
+    expect(withHeader(HEADER.flags, 3, putU32le)).toBe('unknown flags 0x3');
     expect(withHeader(HEADER.reserved, 1)).toBe('the reserved field is not zero');
     expect(withHeader(HEADER.protectedSize, 5)).toBe('header and protected area differ in size');
   });

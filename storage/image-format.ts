@@ -39,8 +39,12 @@ export const HEADER = {
   reserved: 30,
 } as const;
 
+/** The body is compressed: a raw DEFLATE stream (RFC 1951), which the board inflates when it loads it. */
+export const FLAG_DEFLATE = 1;
 /** Flags that this reader understands. An image with another one needs something that is not here, and is refused. */
-const KNOWN_FLAGS = 0;
+const KNOWN_FLAGS = FLAG_DEFLATE;
+
+export type Compression = 'none' | 'deflate';
 
 export const PROTECTED_MAGIC = 0x5054; // "TP"
 export const UNPROTECTED_MAGIC = 0x5554; // "TU"
@@ -85,7 +89,10 @@ export type Protocol = 'sccp' | 'sip';
 
 /** What the signer says about a body: all that an image is made from. */
 export interface ImageParts {
+  /** As it stands in the image: compressed already when `compression` says so. */
   readonly body: Uint8Array;
+  /** `none` unless given. */
+  readonly compression?: Compression;
   readonly halAbi: number;
   readonly version: Version;
   readonly securityCounter: number;
@@ -112,7 +119,8 @@ interface Signature {
 }
 
 /** A well-formed image. Nothing is verified yet: whether `digest` and `signature` hold is the bootloader's question. */
-export interface Image extends Omit<ImageParts, 'body'> {
+export interface Image extends Omit<ImageParts, 'body' | 'compression'> {
+  readonly compression: Compression;
   readonly headerSize: number;
   readonly flags: number;
   /** From the beginning of the image. */
@@ -163,6 +171,7 @@ export function parseFrom(source: ImageSource): Image | Malformed {
     headerSize: header.headerSize,
     halAbi: header.halAbi,
     flags: header.flags,
+    compression: (header.flags & FLAG_DEFLATE) === 0 ? 'none' : 'deflate',
     version: header.version,
     securityCounter: header.securityCounter,
     ...claims,
@@ -350,6 +359,7 @@ function emitHeader(parts: ImageParts, protectedSize: number, into: Uint8Array):
   putU16le(into, HEADER.headerSize, HEADER_SIZE);
   putU16le(into, HEADER.halAbi, parts.halAbi);
   putU32le(into, HEADER.bodySize, parts.body.length);
+  putU32le(into, HEADER.flags, parts.compression === 'deflate' ? FLAG_DEFLATE : 0);
   into[HEADER.major] = version.major;
   into[HEADER.minor] = version.minor;
   putU16le(into, HEADER.revision, version.revision);

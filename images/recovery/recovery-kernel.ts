@@ -54,7 +54,9 @@ export class RecoveryKernel implements EntryPoints {
       facts: noFacts(),
     };
     this.#voiceVlan = new VoiceVlanStage(this.#phone);
-    this.#address = new AddressStage(this.#phone);
+    this.#address = new AddressStage(this.#phone, (now, ip, domain) =>
+      this.#voiceVlan.announceAddress(now, ip, domain),
+    );
     const stages = [this.#voiceVlan, this.#address, new TftpServerStage(this.#phone), new ImageStage(this.#phone)];
     this.#sequencer = new Sequencer(stages, {
       entered: (_now, stage) => {

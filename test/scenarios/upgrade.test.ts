@@ -115,6 +115,16 @@ describe('an upgrade', () => {
     expect(story(world).slice(-3)).toEqual(['boot.handoff B on trial', 'boot.confirmed B', 'registered']);
   });
 
+  it('runs a compressed image: a third of the octets', async () => {
+    const plain = await testImageNamed('good');
+    const image = await testImageNamed('good', { compress: true });
+    expect(image.length).toBeLessThan(plain.length / 2.5);
+    const world = worldTold(loadOf(image), [imageLoad(image)]);
+    world.run(120);
+    expect(story(world).slice(-3)).toEqual(['boot.handoff B on trial', 'boot.confirmed B', 'registered']);
+    expect(story(world)).not.toContain('fault exception');
+  });
+
   it('reverts a load that never registers, and does not try it again', async () => {
     const { world, load } = await worldWith('never-registers');
     world.run(1200);
