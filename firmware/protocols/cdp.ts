@@ -42,6 +42,8 @@ export type CdpIn =
       readonly address?: Ipv4 | null;
       readonly load?: string;
       readonly consumptionMilliwatts?: number;
+      /** False: the configuration forbids to bargain about power. */
+      readonly negotiatesPower?: boolean;
     }
   /** The voice VLAN in use; null for none. */
   | { readonly kind: 'vlan'; readonly vlan: number | null };
@@ -60,6 +62,8 @@ export type CdpOut =
       readonly availableMilliwatts: number;
       readonly managementMilliwatts: number | null;
       readonly drawMilliwatts: number | null;
+      /** It answers our request and allows none of the levels asked for. */
+      readonly refused: boolean;
     }
   /** The neighbour says nothing about power: the phone keeps to the minimum. */
   | { readonly kind: 'low-power' }
@@ -96,6 +100,7 @@ export class CdpMachine implements Machine<CdpIn, CdpOut> {
   #address: Ipv4 | null = null;
   #load: string | null = null;
   #consumption: number;
+  #negotiatesPower = true;
   #vlan: number | null = null;
   /** The voice VLAN changed: its copy of the frame is due. */
   #tagDue = false;
@@ -188,7 +193,10 @@ export class CdpMachine implements Machine<CdpIn, CdpOut> {
 
   #identity(now: Instant, input: Extract<CdpIn, { kind: 'identity' }>): void {
     const { address = this.#address, load = this.#load, consumptionMilliwatts = this.#consumption } = input;
-    if (address === this.#address && load === this.#load && consumptionMilliwatts === this.#consumption) return;
+    const { negotiatesPower = this.#negotiatesPower } = input;
+    const same = address === this.#address && load === this.#load && consumptionMilliwatts === this.#consumption;
+    if (same && negotiatesPower === this.#negotiatesPower) return;
+    this.#negotiatesPower = negotiatesPower;
     this.#address = address;
     this.#load = load;
     this.#consumption = consumptionMilliwatts;
@@ -249,6 +257,7 @@ export class CdpMachine implements Machine<CdpIn, CdpOut> {
       availableMilliwatts,
       managementMilliwatts,
       drawMilliwatts: draw,
+      refused: answered && draw === null,
     });
     if (draw !== null && draw !== this.#consumption) {
       this.#consumption = draw;
@@ -268,7 +277,7 @@ export class CdpMachine implements Machine<CdpIn, CdpOut> {
   }
 
   #asksForPower(): boolean {
-    return this.#model.power.requestedMilliwatts.length > 0 && this.#consumption > 0;
+    return this.#negotiatesPower && this.#model.power.requestedMilliwatts.length > 0 && this.#consumption > 0;
   }
 
   #forget(): void {

@@ -1,3 +1,4 @@
+import type { Ipv4 } from '../../hal/nic.ts';
 import { earlier, type Instant, MILLISECOND, NEVER, SECOND } from '../../hal/timer.ts';
 import type { NetworkSettings } from '../../storage/settings.ts';
 import { isMalformed } from '../malformed.ts';
@@ -18,6 +19,8 @@ const MISSING = { address: 'IP Address', mask: 'Subnet Mask', tftp1: 'TFTP Serve
 /** Between RELEASE and the address coming off the interface: ARP may have to find the server first. */
 const RELEASE_TIME = 500 * MILLISECOND;
 
+export type AddressAnnouncer = (now: Instant, address: Ipv4 | null, domain: string | null) => void;
+
 /**
  * Step 4: an IP address by DHCP, or the static one out of the settings. DHCP wins when it is on and static values are stored.
  */
@@ -31,8 +34,12 @@ export class AddressStage implements Stage {
   /** The user gave the address back: when it comes off the interface. */
   #takeOffAt: Instant = NEVER;
 
-  constructor(phone: PhoneContext) {
+  readonly #announce: AddressAnnouncer;
+
+  /** @param announce tells the neighbor about the address, and null when it is lost. */
+  constructor(phone: PhoneContext, announce: AddressAnnouncer) {
     this.#phone = phone;
+    this.#announce = announce;
   }
 
   enter(now: Instant): void {
@@ -238,12 +245,14 @@ export class AddressStage implements Stage {
     const addressing = this.#phone.facts.addressing!;
     this.#phone.stack.setAddress(now, addressing);
     this.#phone.stack.announce(now);
+    this.#announce(now, addressing.address, addressing.domain);
     this.#phone.names.configure(now, addressing.dns, addressing.domain);
   }
 
   #takeOff(now: Instant): void {
     this.#phone.facts.addressing = null;
     this.#phone.stack.clearAddress(now);
+    this.#announce(now, null, null);
     this.#phone.names.configure(now, [], null);
   }
 }

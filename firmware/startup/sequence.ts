@@ -36,7 +36,7 @@ export interface Stages {
 
 export function startupStages(phone: PhoneContext): Stages {
   const voiceVlan = new VoiceVlanStage(phone);
-  const address = new AddressStage(phone);
+  const address = new AddressStage(phone, (now, ip, domain) => voiceVlan.announceAddress(now, ip, domain));
   const callManager = new CallManagerStage(phone);
   const { secure, tunables } = phone.hal;
   const olderList = tunables['trust.olderList'] === 'accepted' ? 'accepted' : 'rejected';

@@ -2,12 +2,15 @@ import { earlier, type Instant } from '../../hal/timer.ts';
 import type { TraceEvents } from '../../hal/trace.ts';
 import { isMalformed } from '../malformed.ts';
 import { CDP_GROUP, LLDP_GROUP } from '../net/interface.ts';
-import { CdpMachine, type CdpOut } from '../protocols/cdp.ts';
+import type { PhonePolicy } from '../phone/config/phone-policy.ts';
+import { CdpMachine, type CdpNeighbor, type CdpOut } from '../protocols/cdp.ts';
 import { LldpMachine, type LldpOut } from '../protocols/lldp.ts';
 import { VoiceVlanMachine, type VoiceVlanOut } from '../protocols/voice-vlan.ts';
 import * as cdp from '../wire/cdp.ts';
 import * as lldp from '../wire/lldp.ts';
+import { Marks } from './marks.ts';
 import type { PhoneContext } from './phone-context.ts';
+import { PowerBargain } from './power-bargain.ts';
 import type { Stage, StageOutput } from './stage.ts';
 
 type Decided = Extract<VoiceVlanOut, { kind: 'decided' }>;
@@ -27,6 +30,10 @@ export class VoiceVlanStage implements Stage {
   #output: StageOutput | null = null;
   /** What was decided since the link came up. */
   #decided: Decided | null = null;
+  readonly #power: PowerBargain;
+  readonly #marks: Marks;
+  /** What the configuration allows to be said. */
+  #speaks = { cdp: true, lldp: true };
 
   constructor(phone: PhoneContext) {
     const { board, tunables, rng, power } = phone.hal;
@@ -35,6 +42,8 @@ export class VoiceVlanStage implements Stage {
     this.#lldp = board.model.lldp.supported ? new LldpMachine(board, tunables) : null;
     this.#decision = new VoiceVlanMachine(tunables);
     const external = power.source === 'external';
+    this.#power = new PowerBargain(phone);
+    this.#marks = new Marks(phone);
     this.#cdp.process(0, {
       kind: 'identity',
       load: phone.boot.load,
@@ -73,6 +82,10 @@ export class VoiceVlanStage implements Stage {
     this.#lldp?.process(now, { kind: 'link', up, fullDuplex });
     this.#decision.process(now, { kind: 'link', up });
     this.#decided = null;
+    if (!up) {
+      this.#power.forget();
+      this.#marks.forget();
+    }
     // This step was entered when the link was lost, or at the start, and has waited for it.
     if (up) this.enter(now);
     else this.#output = { kind: 'lost', reason: 'link.down' };
@@ -89,10 +102,18 @@ export class VoiceVlanStage implements Stage {
     }
   }
 
-  /** The address that the announcements carry. */
-  announceAddress(now: Instant, address: number | null): void {
+  /** The address that the announcements carry, and the domain behind the LLDP system name; null for none. */
+  announceAddress(now: Instant, address: number | null, domain: string | null): void {
     this.#cdp.process(now, { kind: 'identity', address });
-    this.#lldp?.process(now, { kind: 'identity', address });
+    this.#lldp?.process(now, { kind: 'identity', address, domain: domain ?? '' });
+  }
+
+  /** What the configuration says about the two protocols, about power and about marks. */
+  configure(now: Instant, policy: PhonePolicy): void {
+    this.#speaks = { cdp: policy.cdp, lldp: policy.lldp };
+    this.#cdp.process(now, { kind: 'identity', negotiatesPower: policy.powerNegotiation });
+    this.#lldp?.process(now, { kind: 'identity', assetId: policy.assetId });
+    this.#marks.configure(policy.tos);
   }
 
   /** The phone goes away: the neighbour hears it at once instead of after the hold time. */
@@ -117,9 +138,10 @@ export class VoiceVlanStage implements Stage {
   }
 
   #obeyCdp(now: Instant, out: CdpOut): void {
-    const { stack, hal } = this.#phone;
+    const { stack, hal, facts } = this.#phone;
     switch (out.kind) {
       case 'send': {
+        if (!this.#speaks.cdp) return;
         const length = cdp.lengthOf(out.message);
         const write = (into: Uint8Array, offset: number) => void cdp.emit(out.message, into, offset);
         stack.sendDiscovery(now, CDP_GROUP, 'snap-cdp', length, write, out.vlan);
@@ -127,6 +149,8 @@ export class VoiceVlanStage implements Stage {
       }
       case 'neighbor': {
         const { device, port, nativeVlan, voiceVlan } = out.neighbor;
+        this.#tellPcPort(facts.neighbors.cdp, out.neighbor);
+        facts.neighbors.cdp = out.neighbor;
         this.#traceNeighbor({
           device,
           port,
@@ -143,24 +167,28 @@ export class VoiceVlanStage implements Stage {
         this.#decision.process(now, { kind: 'silent', protocol: 'cdp' });
         return;
       case 'power':
-        if (out.drawMilliwatts !== null) hal.power.draw(out.drawMilliwatts);
+        this.#power.byCdp(out.availableMilliwatts, out.drawMilliwatts, out.refused);
         return;
       case 'low-power':
-        hal.trace.debug('CDP: power TLVs not detected, assume low power mode');
+        this.#power.unspoken();
         return;
       case 'duplex-mismatch':
         hal.trace.debug(`CDP: duplex mismatch, the neighbour is ${out.neighborFullDuplex ? 'full' : 'half'} duplex`);
         return;
       case 'native-vlan':
+        return;
       case 'expired':
+        facts.neighbors.cdp = null;
+        hal.trace.event('neighbor.lost', { device: out.device, port: out.port, via: 'cdp' });
         return;
     }
   }
 
   #obeyLldp(now: Instant, out: LldpOut): void {
-    const { stack, hal } = this.#phone;
+    const { stack, hal, facts } = this.#phone;
     switch (out.kind) {
       case 'send': {
+        if (!this.#speaks.lldp) return;
         const octets = out.octets;
         const write = (into: Uint8Array, offset: number) => into.set(octets, offset);
         stack.sendDiscovery(now, LLDP_GROUP, 'lldp', octets.length, write, null);
@@ -168,10 +196,12 @@ export class VoiceVlanStage implements Stage {
       }
       case 'neighbor': {
         const { device, port, nativeVlan, voiceVlan } = out.neighbor;
+        facts.neighbors.lldp = out.neighbor;
         this.#traceNeighbor({ device, port, nativeVlan, voiceVlan, via: 'lldp' });
         return;
       }
       case 'policy':
+        this.#marks.policy(out.application, out.policy);
         if (out.application === lldp.APPLICATION.voice) {
           this.#decision.process(now, { kind: 'lldp', policy: out.policy });
         }
@@ -180,9 +210,11 @@ export class VoiceVlanStage implements Stage {
         this.#decision.process(now, { kind: 'silent', protocol: 'lldp' });
         return;
       case 'power':
-        hal.trace.debug(`LLDP: ${out.availableMilliwatts} mW allocated by ${out.via}`);
+        this.#power.byLldp(out.via === 'med' ? 'lldp-med' : '802.3', out.availableMilliwatts);
         return;
       case 'expired':
+        facts.neighbors.lldp = null;
+        hal.trace.event('neighbor.lost', { device: out.device, port: out.port, via: 'lldp' });
         return;
     }
   }
@@ -190,9 +222,10 @@ export class VoiceVlanStage implements Stage {
   #obeyDecision(now: Instant, out: VoiceVlanOut): void {
     const { hal } = this.#phone;
     if (out.kind === 'overruled') {
-      hal.trace.debug(`voice VLAN ${out.vlan ?? 'untagged'} of ${out.source} is overruled`);
+      hal.trace.event('vlan.overruled', { vlan: out.vlan, source: out.source });
       return;
     }
+    if (out.overruled !== undefined) hal.trace.event('vlan.overruled', out.overruled);
     const { vlan, priority, dscp, source } = out;
     hal.trace.event('vlan.learned', { vlan, source, priority, dscp });
     const before = this.#decided;
@@ -211,6 +244,12 @@ export class VoiceVlanStage implements Stage {
     this.#cdp.process(now, { kind: 'vlan', vlan });
     this.#lldp?.process(now, { kind: 'vlan', vlan, priority, dscp });
     this.#output = source === 'none' ? { kind: 'skipped', reason: 'vlan.none' } : { kind: 'done', reason: source };
+  }
+
+  /** How the phone's own switch treats frames from the PC port, when that is new. */
+  #tellPcPort(before: CdpNeighbor | null, { extendTrust, untrustedCos }: CdpNeighbor): void {
+    if (before?.extendTrust === extendTrust && before.untrustedCos === untrustedCos) return;
+    this.#phone.hal.trace.event('neighbor.pc-port', { extendTrust, untrustedCos });
   }
 
   #traceNeighbor(neighbor: TraceEvents['neighbor']): void {
