@@ -185,7 +185,7 @@ export function sipLineText(lines: readonly DeviceLine[], uuid: string): string 
 <autoAnswerEnabled>0</autoAnswerEnabled>
 </autoAnswer>
 <callWaiting>3</callWaiting>
-<sharedLine>false</sharedLine>
+${credentialsText(line)}<sharedLine>false</sharedLine>
 <messageWaitingLampPolicy>3</messageWaitingLampPolicy>
 <messagesNumber></messagesNumber>
 <ringSettingIdle>4</ringSettingIdle>
@@ -203,6 +203,11 @@ export function sipLineText(lines: readonly DeviceLine[], uuid: string): string 
 `;
     })
     .join('');
+}
+
+function credentialsText({ authName, authPassword }: DeviceLine): string {
+  if (authPassword === undefined) return '';
+  return `<authName>${escapeXml(authName ?? '')}</authName>\n<authPassword>${escapeXml(authPassword)}</authPassword>\n`;
 }
 
 const SIP_PROFILE = `<sipProfile>

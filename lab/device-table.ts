@@ -13,6 +13,9 @@ export interface DeviceLine {
   readonly label: string;
   /** Caller's name shown to others. */
   readonly displayName: string;
+  /** Digest credentials of a SIP phone. */
+  readonly authName?: string;
+  readonly authPassword?: string;
 }
 
 export interface SpeedDial {

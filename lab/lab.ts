@@ -27,6 +27,7 @@ import { DEAF, type LabEvent } from './lab-event.ts';
 import { LabHost } from './lab-host.ts';
 import { HOST_NUMBER, LAB_INSTANCES, labMac, type Network, networkOf } from './networks.ts';
 import { Router } from './router.ts';
+import { SIP_PORT, SipCallManager, type SipCallManagerOptions } from './sip-call-manager/sip-call-manager.ts';
 import { AccessSwitch, portName } from './switch/access-switch.ts';
 import { PHONE_PORT, type PortOptions, serverPort, type VoiceVlan } from './switch/port-options.ts';
 import type { PoweredDevice, PowerState } from './switch/power-sourcing.ts';
@@ -60,6 +61,11 @@ export interface LabOptions {
   /** `processNodeName` holds an address, or a name that DNS knows. */
   readonly processNodeName?: 'address' | 'name';
   readonly callManager?: Omit<CallManagerOptions, 'name' | 'timeline' | 'sockets' | 'devices' | 'events'>;
+  /** The same nodes' SIP side. */
+  readonly sipCallManager?: Omit<
+    SipCallManagerOptions,
+    'name' | 'node' | 'timeline' | 'sockets' | 'devices' | 'events' | 'versionStamp'
+  >;
   /** Files besides the configuration files, asked first: loads, ring lists, trust lists. */
   readonly files?: FileProvider;
   /** Cables of phones: megabits a second, and delay one way in microseconds. */
@@ -100,6 +106,8 @@ export class Lab {
   /** One on each TFTP server's machine. */
   readonly http: readonly HttpFileServer[];
   readonly callManagers: readonly CallManager[];
+  /** The same nodes, for phones that speak SIP. */
+  readonly sipCallManagers: readonly SipCallManager[];
   readonly configurationFiles: ConfigurationFiles;
   readonly machines = new Map<string, LabMachine>();
   /** Where the servers live. */
@@ -149,6 +157,19 @@ export class Lab {
       ({ name, host }) =>
         new CallManager({ ...options.callManager, name, timeline, sockets: host, devices: this.devices, events }),
     );
+    this.sipCallManagers = managers.map(
+      ({ name, host }) =>
+        new SipCallManager({
+          ...options.sipCallManager,
+          name,
+          node: this.#processNodeName(name, host.address),
+          timeline,
+          sockets: host,
+          devices: this.devices,
+          versionStamp: (device) => this.configurationFiles.versionStamp(device),
+          events,
+        }),
+    );
     this.#addNames();
   }
 
@@ -158,12 +179,12 @@ export class Lab {
     this.dns.start();
     for (const server of this.tftp) server.start();
     if (this.#options.http !== false) for (const server of this.http) server.start();
-    for (const manager of this.callManagers) manager.start();
+    for (const manager of [...this.callManagers, ...this.sipCallManagers]) manager.start();
   }
 
   /** Closes every service; the switch goes on. */
   stop(): void {
-    for (const manager of this.callManagers) manager.stop('fin');
+    for (const manager of [...this.callManagers, ...this.sipCallManagers]) manager.stop('fin');
     for (const server of this.tftp) server.stop();
     for (const server of this.http) server.stop();
     this.dns.stop();
@@ -307,17 +328,20 @@ export class Lab {
   }
 
   #configurationFiles(managers: readonly LabMachine[]): ConfigurationFiles {
-    const byName = this.#options.processNodeName === 'name';
     return new ConfigurationFiles({
       ...this.#options.configuration,
       table: this.devices,
       callManagers: managers.map(({ name, host }) => ({
         name,
-        processNodeName: byName ? `${name}.${this.#domainName}` : ipv4Text(host.address),
+        processNodeName: this.#processNodeName(name, host.address),
         sccpPort: this.#options.callManager?.port ?? SCCP_PORT,
-        sipPort: 5060,
+        sipPort: this.#options.sipCallManager?.port ?? SIP_PORT,
       })),
     });
+  }
+
+  #processNodeName(name: string, address: Ipv4): string {
+    return this.#options.processNodeName === 'name' ? `${name}.${this.#domainName}` : ipv4Text(address);
   }
 
   /** Every machine by its name; `CiscoCM1`, which phones ask for when DHCP names no TFTP server, is the first TFTP server. */

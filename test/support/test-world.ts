@@ -20,6 +20,7 @@ export interface WorldEvent {
 
 export interface TestWorldOptions extends Partial<Omit<VirtualWorldOptions, 'phones' | 'tunables'>> {
   readonly model?: string;
+  readonly protocol?: 'sccp' | 'sip';
   readonly count?: number;
   readonly tunables?: Partial<TunableValues>;
   /** Settings that stand in the flash of every phone before it starts. */
@@ -34,13 +35,13 @@ export class TestWorld extends VirtualWorld {
   readonly events: WorldEvent[];
 
   constructor(options: TestWorldOptions = {}) {
-    const { model = '7975', count = 1, tunables, settings = {}, ...others } = options;
+    const { model = '7975', protocol = 'sccp', count = 1, tunables, settings = {}, ...others } = options;
     const events: WorldEvent[] = [];
     const row = modelNamed(model)!;
     const phones: PhonePlan[] = Array.from({ length: count }, (_, index) => ({
       model: row,
       mac: autoMac(0, 0, index),
-      protocol: 'sccp',
+      protocol,
     }));
     super({
       seed: 1,

@@ -1,0 +1,527 @@
+/**
+ * The lab's call manager, SIP side: answers Cisco phones as CUCM does and others as a plain registrar, over TCP and UDP of any `Sockets`.
+ *
+ * Phones are known by the device table. Timers run on the world's timeline, one alarm for all phones.
+ */
+import { isMalformed } from '../../firmware/malformed.ts';
+import type { Sockets, TcpGone, TcpListener, UdpSocket } from '../../firmware/net/sockets.ts';
+import { ipv4Text } from '../../firmware/wire/address.ts';
+import { dateValue } from '../../firmware/wire/sip/date.ts';
+import { parseAuthorization } from '../../firmware/wire/sip/digest.ts';
+import {
+  encode,
+  type Header,
+  headerValue,
+  type Message,
+  parse,
+  type Request,
+  type Response,
+} from '../../firmware/wire/sip/message.ts';
+import { judgeRequest } from '../../firmware/wire/sip/validity.ts';
+import type { Timeline } from '../../hal/timeline.ts';
+import { type Instant, MILLISECOND, SECOND } from '../../hal/timer.ts';
+import type { CallManagerEvent, StopMode } from '../call-manager/call-manager.ts';
+import { SilenceWatch, type Watched } from '../call-manager/silence-watch.ts';
+import type { Device, DeviceTable } from '../device-table.ts';
+import { DigestCheck } from './digest-check.ts';
+import { type Peer, type PeerOwner, TcpPeer, UdpPeer } from './peer.ts';
+import { alarmOf, asksForToken, type RegisterRequest, readRegister, tellsAlarm } from './register-request.ts';
+import { Repeats } from './repeats.ts';
+import {
+  asksForAllLines,
+  messageSummary,
+  type Outgoing,
+  optionsHeaders,
+  response,
+  SERVER,
+  serviceControl,
+  welcome,
+  withRemotecc,
+} from './stationery.ts';
+
+export const SIP_PORT = 5060;
+
+export interface SipCallManagerOptions {
+  /** Name in events: `cm1`. */
+  readonly name: string;
+  /** Host part of what it writes into its own requests: an address or a name. */
+  readonly node: string;
+  readonly timeline: Timeline;
+  readonly sockets: Sockets;
+  readonly devices: DeviceTable;
+  readonly port?: number;
+  /** Granted however long a phone asks for. */
+  readonly expiresSeconds?: number;
+  /** Asks every phone for the password of its line. */
+  readonly digest?: { readonly realm: string };
+  /** False leaves remotecc out, as a registrar of another maker. */
+  readonly remotecc?: boolean;
+  /** Shorter registrations are answered with 423. */
+  readonly minExpires?: number;
+  /** What the device's file carries as `versionStamp`, for `check-version`. */
+  readonly versionStamp?: (device: Device) => string;
+  /** Calendar time at instant 0 of the timeline, milliseconds since 1970. */
+  readonly epoch?: number;
+  /** Text with which a device that is in the table is rejected all the same; null lets it in. */
+  readonly reject?: (device: Device) => string | null;
+  readonly events?: (at: Instant, event: CallManagerEvent) => void;
+}
+
+export interface SipCallManagerCounters {
+  connections: number;
+  open: number;
+  /** Devices registered now. */
+  registered: number;
+  registrations: number;
+  refreshes: number;
+  challenges: number;
+  rejections: number;
+  unregistrations: number;
+  superseded: number;
+  /** REGISTERs of standby connections. */
+  keepalives: number;
+  /** Registrations that ran out. */
+  silent: number;
+  /** Registrations lost with their connection. */
+  lost: number;
+  alarms: number;
+  tokens: number;
+  /** Requests that were refused as malformed, and octets that are no SIP. */
+  bad: number;
+  garbled: number;
+}
+
+/** CUCM keeps a phone that misses its refresh for so long. */
+const GRACE = 15 * SECOND;
+const DEFAULT_EPOCH = Date.UTC(2026, 10, 22, 8);
+const DEFAULT_EXPIRES = 120;
+/** CUCM's own figure with 403. */
+const REJECTED_WAIT = 35;
+
+/** One registered device. Small: there may be 40,000. */
+class Registered implements Watched {
+  readonly device: string;
+  peer: Peer;
+  contactUri: string;
+  callId: string;
+  heardAt: Instant = 0;
+  watch: SilenceWatch | null = null;
+  before: Watched | null = null;
+  after: Watched | null = null;
+
+  constructor(device: string, peer: Peer, contactUri: string, callId: string) {
+    this.device = device;
+    this.peer = peer;
+    this.contactUri = contactUri;
+    this.callId = callId;
+  }
+}
+
+export class SipCallManager implements PeerOwner {
+  readonly name: string;
+  readonly counters: SipCallManagerCounters = {
+    connections: 0,
+    open: 0,
+    registered: 0,
+    registrations: 0,
+    refreshes: 0,
+    challenges: 0,
+    rejections: 0,
+    unregistrations: 0,
+    superseded: 0,
+    keepalives: 0,
+    silent: 0,
+    lost: 0,
+    alarms: 0,
+    tokens: 0,
+    bad: 0,
+    garbled: 0,
+  };
+  /** How a token REFER is answered: granted, or refused for so many seconds. */
+  tokens: 'grant' | number = 'grant';
+  /** Seconds of Retry-After with which every REGISTER gets 503; null takes them. */
+  unavailable: number | null = null;
+  listening = false;
+
+  readonly #options: SipCallManagerOptions;
+  readonly #expires: number;
+  readonly #digest: DigestCheck | null;
+  readonly #watch: SilenceWatch;
+  readonly #repeats: Repeats;
+  readonly #peers = new Set<TcpPeer>();
+  readonly #byDevice = new Map<string, Registered>();
+  #byNumber: Map<string, string> | null = null;
+  #listener: TcpListener | null = null;
+  #udp: UdpSocket | null = null;
+  #id = 0;
+
+  constructor(options: SipCallManagerOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.#expires = options.expiresSeconds ?? DEFAULT_EXPIRES;
+    this.#digest = options.digest === undefined ? null : new DigestCheck(options.digest.realm, options.name);
+    const patience = this.#expires * SECOND + GRACE;
+    this.#watch = new SilenceWatch(options.timeline, patience, (item, now) => this.#silent(now, item as Registered));
+    this.#repeats = new Repeats(options.timeline, () => {});
+  }
+
+  /** Starts to serve, or to listen again after `stop('silent')`. Throws when a port is taken. */
+  start(): void {
+    if (this.listening) return;
+    const { sockets, port = SIP_PORT } = this.#options;
+    this.#listener ??= sockets.listen(port, (_now, socket) => this.#accept(new TcpPeer(socket, this)));
+    this.#udp ??= sockets.udp(port, (now, payload, from) => this.#datagram(now, payload, from));
+    if (this.#listener === null) throw new Error(`${this.name}: TCP port ${port} is taken`);
+    this.listening = true;
+    this.#tell({ type: 'call-manager', manager: this.name, running: true, how: 'start' });
+  }
+
+  /** `silent` keeps every connection, and the listener, but neither hears nor says anything, as a hung process does. */
+  stop(how: StopMode): void {
+    if (!this.listening && how === 'silent') return;
+    this.listening = false;
+    this.#tell({ type: 'call-manager', manager: this.name, running: false, how });
+    this.#repeats.clear();
+    if (how === 'silent') return;
+    const now = this.#options.timeline.now();
+    this.#listener?.close(now);
+    this.#listener = null;
+    this.#udp?.close();
+    this.#udp = null;
+    for (const registered of [...this.#byDevice.values()]) this.#release(registered);
+    for (const peer of [...this.#peers]) {
+      peer.device = '';
+      if (how === 'fin') peer.close(now);
+      else peer.abort(now);
+    }
+  }
+
+  isRegistered(device: string): boolean {
+    return this.#byDevice.has(device);
+  }
+
+  /** Service control. False when the device is not registered here. */
+  reset(device: string, type: 'reset' | 'restart' | 'apply-config' | 'check-version'): boolean {
+    const registered = this.#byDevice.get(device);
+    if (registered === undefined || !this.listening) return false;
+    const text = { action: type, registerCallId: registered.callId, configVersionStamp: this.#stampOf(device) };
+    this.#ask(registered, serviceControl(this.#to(registered), text));
+    return true;
+  }
+
+  setMessageWaiting(device: string, on: boolean): boolean {
+    const registered = this.#byDevice.get(device);
+    if (registered === undefined || !this.listening) return false;
+    this.#ask(registered, messageSummary(this.#to(registered), on));
+    return true;
+  }
+
+  garbled(): void {
+    this.counters.garbled++;
+  }
+
+  gone(_now: Instant, peer: TcpPeer, why: TcpGone): void {
+    if (!this.#peers.delete(peer)) return;
+    this.counters.open--;
+    const registered = this.#byDevice.get(peer.device);
+    if (registered === undefined || registered.peer !== peer) return;
+    this.counters.lost++;
+    this.#event('lost', registered.device, peer, { reason: why });
+    this.#release(registered);
+  }
+
+  message(now: Instant, peer: Peer, m: Message): void {
+    if (m.kind === 'response') {
+      this.#repeats.answered(headerValue(m, 'Call-ID') ?? '');
+      return;
+    }
+    if (m.method === 'ACK') return;
+    const refusal = judgeRequest(m);
+    if (refusal !== null) {
+      this.counters.bad++;
+      this.#reply(now, peer, m, refusal.status, refusal.reason);
+      return;
+    }
+    switch (m.method) {
+      case 'REGISTER':
+        this.#register(now, peer, m);
+        return;
+      case 'REFER':
+        this.#refer(now, peer, m);
+        return;
+      case 'OPTIONS':
+        this.#reply(now, peer, m, 200, 'OK', optionsHeaders());
+        return;
+      case 'SUBSCRIBE':
+      case 'NOTIFY':
+      case 'PUBLISH':
+        this.#reply(now, peer, m, 200, 'OK', [{ name: 'Expires', value: headerValue(m, 'Expires') ?? '0' }]);
+        return;
+      case 'INVITE':
+        this.#reply(now, peer, m, 404, 'Not Found');
+        return;
+      default:
+        this.#reply(now, peer, m, 405, 'Method Not Allowed', optionsHeaders());
+    }
+  }
+
+  #accept(peer: TcpPeer): TcpPeer {
+    this.counters.connections++;
+    this.counters.open++;
+    this.#peers.add(peer);
+    return peer;
+  }
+
+  #datagram(now: Instant, payload: Uint8Array, from: { readonly address: number; readonly port: number }): void {
+    if (!this.listening || this.#udp === null) return;
+    const m = parse(payload);
+    const peer = new UdpPeer(this.#udp, from);
+    if (isMalformed(m)) this.counters.garbled++;
+    else this.message(now, peer, m);
+  }
+
+  #refer(now: Instant, peer: Peer, m: Request): void {
+    if (asksForToken(m)) {
+      this.counters.tokens++;
+      if (this.tokens === 'grant') this.#reply(now, peer, m, 202, 'Accepted');
+      else this.#reply(now, peer, m, 486, 'Busy Here', [{ name: 'Retry-After', value: String(this.tokens) }]);
+      return;
+    }
+    if (tellsAlarm(m)) {
+      this.counters.alarms++;
+      const text = new TextDecoder().decode(m.body);
+      const device = /"DeviceName">([^<]*)</.exec(text)?.[1] ?? '';
+      this.#tell({ type: 'alarm', manager: this.name, device, address: peer.remote.address, text });
+    }
+    this.#reply(now, peer, m, 202, 'Accepted');
+  }
+
+  #register(now: Instant, peer: Peer, m: Request): void {
+    const its = readRegister(m);
+    if (its.keepAlive) {
+      this.counters.keepalives++;
+      this.#reply(now, peer, m, 200, 'OK', [{ name: 'Expires', value: '0' }]);
+      return;
+    }
+    if (this.unavailable !== null) {
+      const wait = { name: 'Retry-After', value: String(this.unavailable) };
+      this.#reply(now, peer, m, 503, 'Service Unavailable', [wait]);
+      return;
+    }
+    this.#reply(now, peer, m, 100, 'Trying');
+    const device = this.#deviceOf(its);
+    const refusal = this.#refusal(device, its);
+    if (device === null || refusal !== null) {
+      this.#reject(now, peer, m, its, refusal);
+      return;
+    }
+    if (!this.#authenticated(now, peer, m, device, its)) return;
+    if (its.expires > 0 && its.expires < (this.#options.minExpires ?? 0)) {
+      this.#reply(now, peer, m, 423, 'Interval Too Brief', [
+        { name: 'Min-Expires', value: String(this.#options.minExpires) },
+      ]);
+      return;
+    }
+    if (its.expires === 0) this.#unregister(now, peer, m, device);
+    else this.#accepted(now, peer, m, device, its);
+  }
+
+  #deviceOf({ deviceName, user }: RegisterRequest): Device | null {
+    if (deviceName !== '') return this.#options.devices.find(deviceName);
+    // A phone of another maker says no more than its number.
+    const name = this.#numbers().get(user) ?? null;
+    return name === null ? null : this.#options.devices.find(name);
+  }
+
+  #numbers(): Map<string, string> {
+    if (this.#byNumber !== null) return this.#byNumber;
+    this.#byNumber = new Map();
+    for (const { name, protocol, lines } of this.#options.devices) {
+      if (protocol !== 'sip') continue;
+      for (const { directoryNumber } of lines) this.#byNumber.set(directoryNumber, name);
+    }
+    return this.#byNumber;
+  }
+
+  #refusal(device: Device | null, its: RegisterRequest): string | null {
+    if (device === null) return 'Unable to find a device/user in database';
+    if (device.protocol !== 'sip') return 'Device protocol mismatch';
+    if (its.deviceType !== null && its.deviceType !== device.deviceType) return 'Device type mismatch';
+    return this.#options.reject?.(device) ?? null;
+  }
+
+  #reject(now: Instant, peer: Peer, m: Request, its: RegisterRequest, why: string | null): void {
+    this.counters.rejections++;
+    const reason = why ?? 'Unable to find a device/user in database';
+    const unknown = this.#deviceOf(its) === null;
+    const headers = [{ name: 'Warning', value: `399 ${this.name} "${reason}"` }];
+    if (!unknown) headers.push({ name: 'Retry-After', value: String(REJECTED_WAIT) });
+    this.#reply(now, peer, m, unknown ? 404 : 403, unknown ? 'Not Found' : 'Forbidden', headers);
+    this.#event('rejected', its.deviceName || its.user, peer, { reason });
+  }
+
+  /** True when the phone has shown that it knows the password, or nobody asks. Otherwise it has its answer. */
+  #authenticated(now: Instant, peer: Peer, m: Request, device: Device, its: RegisterRequest): boolean {
+    const digest = this.#digest;
+    if (digest === null) return true;
+    const said = headerValue(m, 'Authorization');
+    const answer = said === null ? null : parseAuthorization(said, m.method);
+    const credentials = device.lines.find(({ authPassword }) => (authPassword ?? '') !== '');
+    const password = credentials?.authPassword ?? '';
+    const verdict = answer === null ? 'none' : digest.check(now, answer, password);
+    const userName = credentials?.authName ?? its.user;
+    if (verdict === 'right' && answer?.userName === userName) return true;
+    this.counters.challenges++;
+    const challenge = { name: 'WWW-Authenticate', value: digest.challenge(now, verdict === 'stale') };
+    this.#reply(now, peer, m, 401, 'Unauthorized', [challenge]);
+    return false;
+  }
+
+  #accepted(now: Instant, peer: Peer, m: Request, device: Device, its: RegisterRequest): void {
+    const before = this.#byDevice.get(device.name);
+    const isNew = before === undefined || before.callId !== its.callId;
+    const third = its.deviceName === '';
+    const bulk = this.#options.remotecc !== false && asksForAllLines(m);
+    const contactUri = its.contactUri ?? before?.contactUri ?? '';
+    const registered = this.#keep(now, peer, device, its, contactUri);
+    const granted = third ? Math.min(its.expires, this.#expires) : this.#expires;
+    const contacts = contactList(device, its, granted, bulk, isNew && before === undefined);
+    const headers = contacts.map((value) => ({ name: 'Contact', value }));
+    headers.push({ name: 'Expires', value: String(granted) });
+    headers.push({ name: 'Supported', value: 'X-cisco-sis-10.0.0,X-cisco-srtp-fallback,X-cisco-xsi-9.0.1' });
+    const answer = this.#response(peer, m, 200, 'OK', headers, now);
+    peer.send(now, encode(bulk ? withRemotecc(answer) : answer));
+    if (!isNew) {
+      this.counters.refreshes++;
+      return;
+    }
+    const alarm = alarmOf(m);
+    if (alarm !== null)
+      this.#tell({ type: 'alarm', manager: this.name, device: device.name, address: peer.remote.address, text: alarm });
+    if (!bulk) return;
+    const text = {
+      action: 'check-version',
+      registerCallId: its.callId,
+      configVersionStamp: this.#stampOf(device.name),
+    };
+    this.#ask(registered, welcome(this.#to(registered), device.lines.length, text));
+  }
+
+  #keep(now: Instant, peer: Peer, device: Device, its: RegisterRequest, contactUri: string): Registered {
+    const before = this.#byDevice.get(device.name);
+    if (before !== undefined) {
+      this.#watch.touch(before);
+      if (before.peer !== peer && before.peer instanceof TcpPeer) this.#supersede(now, before.peer);
+      before.peer = peer;
+      if (peer instanceof TcpPeer) peer.device = device.name;
+      before.contactUri = contactUri;
+      before.callId = its.callId;
+      return before;
+    }
+    const registered = new Registered(device.name, peer, contactUri, its.callId);
+    this.#byDevice.set(device.name, registered);
+    this.#watch.touch(registered);
+    if (peer instanceof TcpPeer) peer.device = device.name;
+    this.counters.registered++;
+    this.counters.registrations++;
+    this.#event('registered', device.name, peer, {});
+    return registered;
+  }
+
+  /** A device registers once: the older connection is closed. */
+  #supersede(now: Instant, older: TcpPeer): void {
+    this.counters.superseded++;
+    this.#event('superseded', older.device, older, {});
+    older.device = '';
+    older.close(now);
+  }
+
+  #unregister(now: Instant, peer: Peer, m: Request, device: Device): void {
+    const registered = this.#byDevice.get(device.name);
+    this.#reply(now, peer, m, 200, 'OK', [{ name: 'Expires', value: '0' }]);
+    if (registered === undefined) return;
+    this.counters.unregistrations++;
+    this.#event('unregistered', device.name, peer, {});
+    this.#release(registered);
+  }
+
+  #silent(now: Instant, registered: Registered): void {
+    if (!this.listening) {
+      // A hung process drops nobody.
+      this.#watch.touch(registered);
+      return;
+    }
+    this.counters.silent++;
+    this.#event('lost', registered.device, registered.peer, { reason: 'silent' });
+    this.#release(registered);
+    if (registered.peer instanceof TcpPeer) registered.peer.close(now);
+  }
+
+  /** Forgets a registration. */
+  #release(registered: Registered): void {
+    if (!this.#byDevice.delete(registered.device)) return;
+    this.counters.registered--;
+    registered.watch?.drop(registered);
+    if (registered.peer instanceof TcpPeer) registered.peer.device = '';
+  }
+
+  #stampOf(name: string): string {
+    const device = this.#options.devices.find(name);
+    return device === null ? '' : (this.#options.versionStamp?.(device) ?? '');
+  }
+
+  #to({ contactUri, peer }: Registered): Outgoing {
+    this.#id++;
+    const id = `${this.name}${this.#id.toString(16).padStart(8, '0')}`;
+    return { node: this.#options.node, transport: peer.transport, contactUri, id };
+  }
+
+  #ask({ peer }: Registered, m: Request): void {
+    const octets = encode(m);
+    peer.send(this.#options.timeline.now(), octets);
+    if (peer.transport === 'udp') this.#repeats.add(headerValue(m, 'Call-ID')!, peer, octets);
+  }
+
+  #reply(now: Instant, peer: Peer, m: Request, status: number, reason: string, headers: readonly Header[] = []): void {
+    peer.send(now, encode(this.#response(peer, m, status, reason, headers, now)));
+  }
+
+  #response(
+    peer: Peer,
+    m: Request,
+    status: number,
+    reason: string,
+    headers: readonly Header[],
+    now: Instant,
+  ): Response {
+    if (status === 100) return response(m, status, reason, {});
+    this.#id++;
+    const tag = `${this.name}-${this.#id.toString(16)}`;
+    const clock = Math.floor(((this.#options.epoch ?? DEFAULT_EPOCH) + now / MILLISECOND) / 1000);
+    const all = [{ name: 'Date', value: dateValue(clock) }, { name: 'Server', value: SERVER }, ...headers];
+    return response(m, status, reason, { tag, received: ipv4Text(peer.remote.address), headers: all });
+  }
+
+  #event(
+    outcome: Extract<CallManagerEvent, { type: 'registration' }>['outcome'],
+    device: string,
+    peer: Peer,
+    more: { readonly reason?: string },
+  ): void {
+    const { address } = peer.remote;
+    this.#tell({ type: 'registration', outcome, manager: this.name, device, address, ...more });
+  }
+
+  #tell(event: CallManagerEvent): void {
+    this.#options.events?.(this.#options.timeline.now(), event);
+  }
+}
+
+/** Contact of each line that is registered now: the one that asked, and in bulk all others of the device. */
+function contactList(device: Device, its: RegisterRequest, expires: number, bulk: boolean, isNew: boolean): string[] {
+  const first = `${its.contact};expires=${expires}${isNew && its.deviceName !== '' ? ';x-cisco-newreg' : ''}`;
+  if (!bulk || its.contactUri === null) return [first];
+  const place = its.contactUri.slice(its.contactUri.indexOf('@'));
+  const others = device.lines.filter(({ directoryNumber }) => directoryNumber !== its.user);
+  return [first, ...others.map(({ directoryNumber }) => `<sip:${directoryNumber}${place}>;expires=${expires}`)];
+}
