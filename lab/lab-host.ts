@@ -10,6 +10,7 @@ import type {
   TcpSink,
   TcpSocket,
   UdpOptions,
+  UdpSendOptions,
   UdpSink,
   UdpSocket,
 } from '../firmware/net/sockets.ts';
@@ -77,7 +78,8 @@ export class LabHost implements Sockets {
   }
 
   udp(port: number, sink: UdpSink, options?: UdpOptions): UdpSocket | null {
-    return this.stack.udp(port, sink, options);
+    const socket = this.stack.udp(port, sink, options);
+    return socket === null ? null : new WakingUdpSocket(this, socket);
   }
 
   connect(now: Instant, remote: Endpoint, sink: TcpSink, options?: ConnectOptions): TcpSocket {
@@ -90,7 +92,7 @@ export class LabHost implements Sockets {
     return this.stack.listen(port, (now, socket) => accept(now, new WakingSocket(this, socket)));
   }
 
-  /** The stack was given work from outside: TCP sends in `dispatch` only. */
+  /** The stack was given work from outside: TCP sends in `dispatch` only, and ARP asks again there. */
   wake(): void {
     if (!this.#working) this.#arm(this.#timeline.now());
   }
@@ -113,6 +115,30 @@ export class LabHost implements Sockets {
     if (at >= this.#armedFor) return;
     this.#armedFor = at;
     this.#alarm.arm(at);
+  }
+}
+
+/** Between frames too a datagram may have to wait for ARP. */
+class WakingUdpSocket implements UdpSocket {
+  readonly #host: LabHost;
+  readonly #socket: UdpSocket;
+
+  constructor(host: LabHost, socket: UdpSocket) {
+    this.#host = host;
+    this.#socket = socket;
+  }
+
+  get port(): number {
+    return this.#socket.port;
+  }
+
+  send(now: Instant, to: Endpoint, payload: Uint8Array, options?: UdpSendOptions): void {
+    this.#socket.send(now, to, payload, options);
+    this.#host.wake();
+  }
+
+  close(): void {
+    this.#socket.close();
   }
 }
 
