@@ -19,11 +19,11 @@ describe("our ARP and ICMP and the kernel's", () => {
   let ours: WireHost;
   let file: string;
 
-  beforeAll(() => {
+  beforeAll(async () => {
     peers = new PeerNamespace('arp');
     peers.link('arp0', 'kernel0', { addresses: [`${ipv4Text(KERNEL)}/24`] });
     file = peers.path('arp.pcapng');
-    ours = new WireHost({ interface: 'arp0', mac: MAC, address: OURS });
+    ours = await new WireHost({ interface: 'arp0', mac: MAC, address: OURS }).linked();
     peerRan('iputils', versionOf('ping', '-V'), 'ping, arping');
   });
   afterAll(async () => {

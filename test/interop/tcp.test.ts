@@ -40,8 +40,8 @@ describe.each([
   afterEach(() => ours?.close());
   afterAll(() => peers?.close());
 
-  const open = (impairment: Impairment = {}, seed = 1) => {
-    ours = new WireHost({ interface: 'tcp0', mac: MAC, address: OURS, impairment, seed });
+  const open = async (impairment: Impairment = {}, seed = 1) => {
+    ours = await new WireHost({ interface: 'tcp0', mac: MAC, address: OURS, impairment, seed }).linked();
   };
   const connect = async (port: number): Promise<Conversation> => {
     const conversation = ours.connect({ address: KERNEL, port });
@@ -78,17 +78,17 @@ describe.each([
   };
 
   it('carries 4 MB to the kernel, and we close first', async () => {
-    open();
+    await open();
     await upload(4_000_000);
   });
 
   it('carries 4 MB from the kernel, which closes first', async () => {
-    open();
+    await open();
     await download(4_000_000);
   });
 
   it('serves a connection that the kernel opens', async () => {
-    open();
+    await open();
     const octets = 1_000_000;
     const report = await reportAfter(async () => {
       kernel.child.stdin!.write(`connect ${ipv4Text(OURS)} 8000 ${octets}\n`);
@@ -102,7 +102,7 @@ describe.each([
   });
 
   it('hears of a port where nobody listens, and tells the kernel so', async () => {
-    open();
+    await open();
     expect(await ours.connect({ address: KERNEL, port: KERNEL_PORTS.closed }).over(5)).toBe('refused');
     const report = await reportAfter(async () => {
       kernel.child.stdin!.write(`connect ${ipv4Text(OURS)} 8001 1\n`);
@@ -111,7 +111,7 @@ describe.each([
   });
 
   it('is reset by the kernel in the middle of a transfer, and resets it', async () => {
-    open();
+    await open();
     const conversation = await connect(KERNEL_PORTS.reset);
     conversation.transfer(ours.timeline.now(), 4_000_000);
     expect(await conversation.over()).toBe('reset');
@@ -128,7 +128,7 @@ describe.each([
   if (checksumOffload) return;
 
   it("answers the kernel's keepalives while nothing is said", async () => {
-    open();
+    await open();
     const file = peers.path('keepalive.pcapng');
     const recorder = await Recorder.start(peers, 'kernel0', file);
     const conversation = await connect(KERNEL_PORTS.keepalive);
@@ -152,7 +152,7 @@ describe.each([
     [0.05, 300_000],
   ])('carries everything both ways over a line that loses %d of the frames (%d octets)', async (loss, octets) => {
     const seed = 7;
-    open({ loss, delay: MILLISECOND }, seed);
+    await open({ loss, delay: MILLISECOND }, seed);
     await upload(octets);
     await download(octets);
     // The line did lose some.
@@ -160,7 +160,7 @@ describe.each([
   });
 
   it('carries everything over a line that reorders, doubles and corrupts', async () => {
-    open({ reorder: 0.03, duplicate: 0.02, corrupt: 0.01, delay: MILLISECOND, jitter: MILLISECOND }, 3);
+    await open({ reorder: 0.03, duplicate: 0.02, corrupt: 0.01, delay: MILLISECOND, jitter: MILLISECOND }, 3);
     await upload(500_000);
     await download(500_000);
   });

@@ -27,7 +27,7 @@ export class Lldpd {
 
   static async start(peers: PeerNamespace, options: LldpdOptions): Promise<Lldpd> {
     const socket = peers.path('lldpd.sock');
-    // Class 4 is a network connectivity device; -l: LLDP too where CDP is forced.
+    // Class 4 is a network connectivity device; -l: LLDP too where CDP is forced; -H 0: a neighbour that speaks both is shown by both.
     const command = [
       'lldpd',
       '-d',
@@ -38,6 +38,8 @@ export class Lldpd {
       '-M',
       '4',
       '-k',
+      '-H',
+      '0',
       '-S',
       'a switch',
       '-O',

@@ -34,6 +34,12 @@ export class WireHost {
     this.host = new LabHost({ timeline, rng, wire: this.line, mac, address, prefixLength: 24 });
   }
 
+  /** The kernel reports the carrier of a new interface up to a second late. */
+  async linked(): Promise<this> {
+    await eventually('the link is up', 5, () => (this.wire.link().up ? true : null));
+    return this;
+  }
+
   connect(remote: Endpoint): Conversation {
     const conversation = new Conversation();
     conversation.socket = this.host.connect(this.timeline.now(), remote, conversation);
