@@ -38,6 +38,10 @@ export interface ConfigurationFilesOptions {
   readonly ntpServers?: readonly string[];
   /** Replaces or adds `vendorConfig` elements: name to text. */
   readonly vendorConfig?: Readonly<Record<string, string>>;
+  /** Replaces elements of `sipProfile` and `sipStack`: name to text. */
+  readonly sipProfile?: Readonly<Record<string, string>>;
+  /** `1` or `4` for TCP, `2` for UDP, `3` for TLS. */
+  readonly transportLayerProtocol?: string;
   /** False leaves `XMLDefault.cnf.xml` out, as on a server that only holds files of known phones. */
   readonly defaultFile?: boolean;
 }
@@ -101,6 +105,10 @@ export class ConfigurationFiles {
         dateTemplate: this.#options.dateTemplate ?? 'D/M/Y',
         ntpServers: this.#options.ntpServers ?? [],
         vendorConfig: this.#options.vendorConfig ?? {},
+        sipProfile: this.#options.sipProfile ?? {},
+        ...(this.#options.transportLayerProtocol === undefined
+          ? {}
+          : { transportLayerProtocol: this.#options.transportLayerProtocol }),
       }),
       DEVICE_FILE_HOLES,
     );

@@ -24,6 +24,10 @@ export interface DeviceFileSettings {
   readonly dateTemplate: string;
   readonly ntpServers: readonly string[];
   readonly vendorConfig: Readonly<Record<string, string>>;
+  /** Replaces elements of `sipProfile` and `sipStack`: name to text. */
+  readonly sipProfile?: Readonly<Record<string, string>>;
+  /** `4`, TCP, unless given. */
+  readonly transportLayerProtocol?: string;
 }
 
 /** Product specific configuration as an administrator finds it on a fresh device page. */
@@ -97,7 +101,7 @@ ${devicePoolText(settings)}
 <members>
 </members>
 </TVS>
-${sip ? SIP_PROFILE : ''}<MissedCallLoggingOption>{{missedCallLogging}}</MissedCallLoggingOption>
+${sip ? sipProfileText(settings.sipProfile ?? {}) : ''}<MissedCallLoggingOption>{{missedCallLogging}}</MissedCallLoggingOption>
 <commonProfile>
 <phonePassword></phonePassword>
 <backgroundImageAccess>true</backgroundImageAccess>
@@ -116,7 +120,7 @@ ${Object.entries(vendorConfig)
 <webProtocol>0</webProtocol>
 </enterpriseConfig>
 <versionStamp>{{versionStamp}}</versionStamp>
-${LOCALE_AND_FEATURES}</device>
+${LOCALE_AND_FEATURES.replace(/(?<=<transportLayerProtocol>)4/, settings.transportLayerProtocol ?? '4')}</device>
 `;
 }
 
@@ -208,6 +212,16 @@ ${credentialsText(line)}<sharedLine>false</sharedLine>
 function credentialsText({ authName, authPassword }: DeviceLine): string {
   if (authPassword === undefined) return '';
   return `<authName>${escapeXml(authName ?? '')}</authName>\n<authPassword>${escapeXml(authPassword)}</authPassword>\n`;
+}
+
+function sipProfileText(replaced: Readonly<Record<string, string>>): string {
+  let text = SIP_PROFILE;
+  for (const [name, value] of Object.entries(replaced)) {
+    const element = new RegExp(`<${name}>[^<]*</${name}>`);
+    if (!element.test(text)) throw new Error(`sipProfile has no ${name}`);
+    text = text.replace(element, () => `<${name}>${escapeXml(value)}</${name}>`);
+  }
+  return text;
 }
 
 const SIP_PROFILE = `<sipProfile>
