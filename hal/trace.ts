@@ -108,6 +108,13 @@ export interface TraceEvents {
     outcome: 'received' | 'not-found' | 'timeout' | 'error' | 'too-large';
     bytes: number;
   };
+  /** What became of a file that belongs to the configuration: locale, rings, soft keys, dial rules, backgrounds. */
+  'file.kept': {
+    name: string;
+    kind: string;
+    outcome: 'kept' | 'unchanged' | 'not-kept' | 'rejected' | 'absent';
+    reason?: string;
+  };
   'trust.list': {
     list: 'ctl' | 'itl';
     outcome: 'installed' | 'updated' | 'unchanged' | 'absent' | 'rejected' | 'cleared';

@@ -136,6 +136,13 @@ export const TUNABLES = {
     'discovery 5.2',
     'by which protocol files are asked for: as the model does, by HTTP 6970 first, or by TFTP alone',
   ),
+  'files.ringLists': choice(
+    'on-demand',
+    ['on-demand', 'at-start'],
+    'D',
+    'discovery 5.3',
+    'when ring lists and the list of backgrounds are fetched: when the user looks for them, or after each configuration',
+  ),
   'tftp.firstRetry': number(0.5, [0.05, 10], 's', 'S', 'emcc', 'first TFTP retransmission'),
   'tftp.maxRetry': number(4, [0.1, 60], 's', '?', 'discovery 5.2', 'ceiling of the doubling TFTP retransmission'),
   'tftp.blockSize': number(

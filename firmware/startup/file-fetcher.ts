@@ -92,6 +92,10 @@ export class FileFetcher {
     this.#start(now, transfer);
   }
 
+  get busy(): boolean {
+    return this.#transfer !== null;
+  }
+
   cancel(): void {
     this.#transfer?.download?.close(this.#now);
     this.#transfer = null;

@@ -10,14 +10,19 @@
  *  7. itl-file       It asks for the initial trust list.                                           trust-file-stage.ts
  *  8. configuration  It asks for its configuration file, then for the default one.                 configuration-stage.ts
  *                    A load that the file names and the phone does not have is fetched.            load-update-stage.ts
+ *                    So are the files that belong to it: locale, soft keys, dial rules.            companion-files-stage.ts
  *  9. call-manager   It contacts the call managers in priority order and registers.                call-manager-stage.ts
  *
  * The first two are over when this code runs. The order of the others is this list and nothing else; the sequencer walks
  * it and knows the edges back.
  */
+import type { Instant } from '../../hal/timer.ts';
+import type { PhonePolicy } from '../phone/config/phone-policy.ts';
 import { TrustStore } from '../phone/trust/trust-store.ts';
 import { AddressStage } from './address-stage.ts';
 import { CallManagerStage } from './call-manager-stage.ts';
+import { CompanionFiles } from './companion-files.ts';
+import { CompanionFilesStage } from './companion-files-stage.ts';
 import { ConfigurationStage } from './configuration-stage.ts';
 import { LoadUpdateStage } from './load-update-stage.ts';
 import type { PhoneContext } from './phone-context.ts';
@@ -32,6 +37,7 @@ export interface Stages {
   readonly voiceVlan: VoiceVlanStage;
   readonly address: AddressStage;
   readonly callManager: CallManagerStage;
+  readonly companions: CompanionFiles;
 }
 
 export function startupStages(phone: PhoneContext): Stages {
@@ -42,18 +48,38 @@ export function startupStages(phone: PhoneContext): Stages {
   const olderList = tunables['trust.olderList'] === 'accepted' ? 'accepted' : 'rejected';
   const store = new TrustStore(phone.trust, secure, olderList);
   const trust: TrustFiles = { store, tvs: NO_TVS, round: { ctl: null, itl: null }, encryption: 'plain' };
+  const companions = new CompanionFiles(phone, trust);
   return {
     voiceVlan,
     address,
     callManager,
+    companions,
     inOrder: [
       voiceVlan,
       address,
       new TftpServerStage(phone),
       TrustFileStage.ctl(phone, trust),
       TrustFileStage.itl(phone, trust),
-      new LoadUpdateStage(phone, new ConfigurationStage(phone, trust)),
+      new CompanionFilesStage(
+        phone,
+        new LoadUpdateStage(phone, new ConfigurationStage(phone, trust)),
+        companions,
+        (now, policy) => applyPolicy(now, phone, voiceVlan, policy),
+      ),
       callManager,
     ],
   };
+}
+
+/** What a configuration changes below the call manager: announcements, marks, gratuitous ARP. */
+function applyPolicy(now: Instant, phone: PhoneContext, voiceVlan: VoiceVlanStage, policy: PhonePolicy): void {
+  voiceVlan.configure(now, policy);
+  phone.stack.acceptGratuitousArp(acceptsGratuitousArp(phone.hal.tunables['arp.gratuitous'], policy.garp));
+}
+
+/** The sources differ on the polarity of `garp`; a file without it leaves the phone's default, which is to accept. */
+function acceptsGratuitousArp(rule: string, garp: string | null): boolean {
+  if (rule === 'accept' || rule === 'ignore') return rule === 'accept';
+  if (garp === null) return true;
+  return garp === (rule === 'as-cucm' ? '0' : '1');
 }
