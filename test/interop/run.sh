@@ -11,7 +11,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 # program:Debian package
-NEEDED='ip:iproute2 ethtool:ethtool setpriv:util-linux ping:iputils-ping arping:iputils-arping tshark:tshark dumpcap:wireshark-common
+NEEDED='ip:iproute2 ethtool:ethtool setpriv:util-linux ping:iputils-ping arping:iputils-arping openssl:openssl tshark:tshark dumpcap:wireshark-common
   ovs-vswitchd:openvswitch-switch lldpd:lldpd dnsmasq:dnsmasq-base kea-dhcp4:kea-dhcp4-server dhcpd:isc-dhcp-server in.tftpd:tftpd-hpa
   openssl:openssl'
 

@@ -50,11 +50,32 @@ export const DNSMASQ: DhcpPeer = {
   logged: ({ log }, message) => log.includes(`DHCP${message}(`),
 };
 
+/** What every configuration of Kea here has. */
+export function keaOn(name: string) {
+  return {
+    'interfaces-config': { interfaces: [name], 'dhcp-socket-type': 'raw' },
+    'lease-database': { type: 'memfile', persist: false },
+    loggers: [{ name: 'kea-dhcp4', severity: 'DEBUG', debuglevel: 40, output_options: [{ output: 'stdout' }] }],
+  };
+}
+
+/** @param settings the `Dhcp4` object of its configuration. */
+export async function startKea(peers: PeerNamespace, settings: object, role: string): Promise<Daemon> {
+  const file = peers.path('kea.json');
+  writeFileSync(file, JSON.stringify({ Dhcp4: settings }));
+  const folder = peers.path('kea');
+  mkdirSync(folder);
+  const environment = { KEA_PIDFILE_DIR: folder, KEA_LOCKFILE_DIR: folder };
+  const daemon = peers.start('Kea', ['kea-dhcp4', '-c', file], environment);
+  await daemon.ready('serves', () => (daemon.log.includes('DHCP4_STARTED') ? true : null));
+  peerRan('Kea', versionOf('kea-dhcp4', '-v'), role);
+  return daemon;
+}
+
 export const KEA: DhcpPeer = {
   name: 'Kea',
   shortestLease: 1,
   start: async (peers, plan) => {
-    const file = peers.path('kea.json');
     const all = { name: 'tftp-servers', data: `${DHCP_SERVER}, 10.81.0.2` };
     const named = { name: 'tftp-server-name', data: DHCP_SERVER };
     const hexadecimal = `0x${formatMac(plan.nameOnly).toLowerCase()}`;
@@ -65,8 +86,7 @@ export const KEA: DhcpPeer = {
       'option-data': [{ name: 'routers', data: DHCP_SERVER }, { name: 'domain-name', data: 'lab.example' }, named],
     };
     const settings = {
-      'interfaces-config': { interfaces: [plan.interface], 'dhcp-socket-type': 'raw' },
-      'lease-database': { type: 'memfile', persist: false },
+      ...keaOn(plan.interface),
       'valid-lifetime': plan.lease,
       'renew-timer': plan.renew,
       'rebind-timer': Math.ceil((plan.lease + plan.renew) / 2),
@@ -74,16 +94,8 @@ export const KEA: DhcpPeer = {
       'option-def': [{ name: 'tftp-servers', code: 150, type: 'ipv4-address', array: true, space: 'dhcp4' }],
       'client-classes': [{ name: 'listed', test: `not (pkt4.mac == ${hexadecimal})`, 'option-data': [all] }],
       subnet4: [subnet],
-      loggers: [{ name: 'kea-dhcp4', severity: 'DEBUG', debuglevel: 40, output_options: [{ output: 'stdout' }] }],
     };
-    writeFileSync(file, JSON.stringify({ Dhcp4: settings }));
-    const folder = peers.path('kea');
-    mkdirSync(folder);
-    const environment = { KEA_PIDFILE_DIR: folder, KEA_LOCKFILE_DIR: folder };
-    const daemon = peers.start('Kea', ['kea-dhcp4', '-c', file], environment);
-    await daemon.ready('serves', () => (daemon.log.includes('DHCP4_STARTED') ? true : null));
-    peerRan('Kea', versionOf('kea-dhcp4', '-v'), ROLE);
-    return daemon;
+    return await startKea(peers, settings, ROLE);
   },
   logged: ({ log }, message) => (message === 'NAK' ? /DHCPNAK/.test(log) : /DHCP4_RELEASE\b|DHCPRELEASE/.test(log)),
 };
