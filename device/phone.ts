@@ -1,4 +1,5 @@
 import { type BootDecision, type BootOptions, boot, DEFAULT_TRIAL_TIME } from '../bootloader/boot.ts';
+import { KeySequence, STOP_KEY } from '../bootloader/key-sequence.ts';
 import type { Board, ModelRow } from '../hal/board.ts';
 import type { BootRecord, EntryPoints, SlotName } from '../hal/entry-points.ts';
 import type { Flash } from '../hal/flash.ts';
@@ -24,6 +25,7 @@ import { type Cpu, type CpuFault, isCpuFault } from './cpu.ts';
 import { deviceName, serialNumber } from './identity.ts';
 import { inflateBody } from './inflate-body.ts';
 import { hardwareRevisionOf } from './models.ts';
+import { startUpLamps } from './start-up-lamps.ts';
 
 /** Between a reset and the bootloader's first instruction. It also keeps a load that faults at once from looping without time passing. */
 export const RESET_TIME: Duration = 100 * MILLISECOND;
@@ -83,6 +85,11 @@ export class Phone {
   #trialAlarm: Alarm | null = null;
   #state: PhoneState = 'off';
   #resetReason: ResetReason = 'power-on';
+  /** Faces of the lamp test that were shown since the start. */
+  #lampStep = 0;
+  readonly #held = new Set<Key>();
+  /** The key that stops the boot was held when the power came. */
+  #stopped = false;
   #software: EntryPoints | null = null;
   /** What runs, or ran last; for the crash log. */
   #record: BootRecord | null = null;
@@ -118,7 +125,7 @@ export class Phone {
       busy: () => this.#busy || this.#software === null,
     });
     this.#secure = options.secure((operation, result) => this.#run(completion, operation, result));
-    this.#bootAlarm = timeline.createAlarm(() => this.#boot());
+    this.#bootAlarm = timeline.createAlarm(() => this.#startUp());
     this.#hal = this.#makeHal();
   }
 
@@ -142,6 +149,7 @@ export class Phone {
     else this.#trace('stage.leave', { stage: 'power', outcome: 'skipped', reason: 'power.external' });
     this.nic.setPower(true);
     this.#start('power-on', 0);
+    this.#stopped = this.#held.has(STOP_KEY);
   }
 
   /** Takes the power away, between two instructions. Harmless while there is none. */
@@ -171,6 +179,16 @@ export class Phone {
     this.#run(shutdown, 0, 0);
   }
 
+  /** A finger stays on a key; what the software hears is one press. */
+  hold(key: Key): void {
+    this.#held.add(key);
+    this.press(key);
+  }
+
+  release(key: Key): void {
+    this.#held.delete(key);
+  }
+
   press(key: Key): void {
     this.#run(input, key, 0);
   }
@@ -190,6 +208,7 @@ export class Phone {
   #start(reason: ResetReason, delay: Duration): void {
     this.#stop('starting');
     this.#resetReason = reason;
+    this.#stopped = false;
     this.#bootAlarm.arm(this.#options.timeline.now() + delay);
   }
 
@@ -210,6 +229,20 @@ export class Phone {
     this.#panel.show(DARK_PANEL);
   }
 
+  /** At a real phone's pace the lamps are tested first; then the bootloader has its turn. */
+  #startUp(): void {
+    const { realistic, tunables, timeline, model } = this.#options;
+    const step = tunables['boot.ledStep'] * SECOND;
+    const face = realistic && step > 0 ? startUpLamps(model)[this.#lampStep] : undefined;
+    this.#panel.show(face ?? DARK_PANEL);
+    if (face === undefined) {
+      this.#boot();
+      return;
+    }
+    this.#lampStep++;
+    this.#bootAlarm.arm(timeline.now() + step);
+  }
+
   /** Lets the bootloader choose, and hands the board over to what it chose. */
   #boot(): void {
     this.#enter(() => this.#handOff());
@@ -218,6 +251,11 @@ export class Phone {
 
   #handOff(): void {
     const { cpu, flash } = this.#options;
+    if (this.#stopped) {
+      this.#software = new KeySequence(this.#hal);
+      this.#state = 'running';
+      return;
+    }
     const life = this.#life;
     this.#trace('stage.enter', { stage: 'image' });
     const decision: BootDecision = boot(this.#hal, this.#resetReason, this.#options.boot);

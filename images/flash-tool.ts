@@ -7,6 +7,7 @@ import type { BootKey } from '../hal/secure.ts';
 import { type BoardIdentity, readBoard, readBootKeys, revokeBootKey, writeBoard } from '../storage/board-record.ts';
 import { BootState } from '../storage/boot-state.ts';
 import { type FaultRecord, readFaults } from '../storage/crash-log.ts';
+import { eraseRegionOf, eraseSector, isSectorErased } from '../storage/erase-region.ts';
 import { FLASH_MAP, FLASH_SIZE, type RegionName, SLOTS, type Slot } from '../storage/flash-map.ts';
 import { isMalformed } from '../storage/malformed-image.ts';
 import { RecordStore } from '../storage/record-store.ts';
@@ -155,10 +156,7 @@ export function eraseRegion(flash: Flash, name: string): void {
   if (!isErasable(name)) {
     throw new FlashToolError(`"${name}" cannot be erased; ${ERASABLE.join(', ')} can.`);
   }
-  const region = FLASH_MAP[name];
-  // From the end: a slot loses its trailer first, a record store its header last.
-  for (let at = region.offset + region.size - SECTOR_SIZE; at >= region.offset; at -= SECTOR_SIZE)
-    eraseSector(flash, at);
+  eraseRegionOf(flash, name);
 }
 
 /** The security counter's region is not among them: erasing it would be a way below the counter. */
@@ -202,18 +200,10 @@ function regionInfo(flash: Flash & Partial<WearCount>, name: RegionName): Region
   let usedSectors = 0;
   let wear: number | null = flash.wear ? 0 : null;
   for (let at = offset; at < offset + size; at += SECTOR_SIZE) {
-    if (!isBlank(flash, at)) usedSectors++;
+    if (!isSectorErased(flash, at)) usedSectors++;
     if (flash.wear && wear !== null) wear = Math.max(wear, flash.wear(at));
   }
   return { name, offset, size, about, usedSectors, wear };
-}
-
-function isBlank(flash: Flash, offset: number): boolean {
-  return flash.read(offset, SECTOR_SIZE).every((octet) => octet === 0xff);
-}
-
-function eraseSector(flash: Flash, offset: number): void {
-  if (!isBlank(flash, offset)) flash.erase(offset);
 }
 
 function refuse(what: string, reason: string | null): void {

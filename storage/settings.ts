@@ -10,7 +10,7 @@ import type { RecordStore } from './record-store.ts';
 
 /** First parts of the keys in the settings region. The firmware keeps what it must remember itself (its lease) under `state/`. */
 const ADMINISTRATOR = 'admin/';
-const USER = 'user/';
+export const USER = 'user/';
 export const STATE = 'state/';
 
 interface Rule {
