@@ -1,7 +1,7 @@
 /** The Date header field: RFC 1123 form, always GMT (RFC 3261 section 20.17): `Sat, 13 Nov 2010 23:29:00 GMT`. */
 
-const DAYS = ['Thu', 'Fri', 'Sat', 'Sun', 'Mon', 'Tue', 'Wed'] as const;
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const;
+const DAYS: readonly string[] = ['Thu', 'Fri', 'Sat', 'Sun', 'Mon', 'Tue', 'Wed'];
+const MONTHS: readonly string[] = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 const DAY_SECONDS = 86_400;
 
@@ -21,11 +21,11 @@ export function parseDate(text: string): number | null {
   const match = /^(\w{3}), (\d{1,2}) (\w{3}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) GMT$/.exec(text);
   if (match === null) return null;
   const [, weekday = '', day, monthName = '', year, hour, minute, second] = match;
-  const month = MONTHS.findIndex((name) => name === monthName) + 1;
+  const month = MONTHS.indexOf(monthName) + 1;
   if (month === 0 || Number(day) < 1 || Number(day) > 31) return null;
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return null;
   const days = daysTo(Number(year), month, Number(day));
-  if (!DAYS.some((name) => name === weekday)) return null;
+  if (!DAYS.includes(weekday)) return null;
   return days * DAY_SECONDS + Number(hour) * 3600 + Number(minute) * 60 + Number(second);
 }
 

@@ -65,6 +65,14 @@ const BAD_HEADER = new Malformed('SIP', 'no header field');
 const TOO_MANY_HEADERS = new Malformed('SIP', 'too many header fields');
 const BARE_LINE_END = new Malformed('SIP', 'CR or LF alone within the header');
 
+/** A copy that shares nothing; `slice` of a host's own kind of array need not be one. */
+export function copyOf(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  if (to <= from) return NO_BODY;
+  const copy = new Uint8Array(to - from);
+  copy.set(bytes.subarray(from, to));
+  return copy;
+}
+
 /** Offset of the first octet behind the blank line, or -1. */
 export function headerEnd(bytes: Uint8Array, offset: number, end: number): number {
   for (let at = offset + 3; at < end; at += 2) {
@@ -91,7 +99,7 @@ export function parse(bytes: Uint8Array, offset = 0, length = bytes.length - off
   const headers = headersOf(lines);
   if (headers instanceof Malformed) return headers;
   const declared = takeContentLength(headers, end - bodyAt);
-  const body = bytes.slice(bodyAt, declared < 0 ? end : Math.min(end, bodyAt + declared));
+  const body = copyOf(bytes, bodyAt, declared < 0 ? end : Math.min(end, bodyAt + declared));
   return withStartLine(lines[0]!, { headers, body, contentLength: declared });
 }
 

@@ -4,7 +4,7 @@
  */
 import { Malformed } from '../../malformed.ts';
 import { latin1 } from '../text.ts';
-import { headerEnd, MAX_MESSAGE } from './message.ts';
+import { copyOf, headerEnd, MAX_MESSAGE } from './message.ts';
 
 export const NO_FRAME = new Malformed('SIP', 'no message on the stream');
 export const NO_LENGTH = new Malformed('SIP', 'a Content-Length that says nothing');
@@ -31,7 +31,7 @@ export class MessageStream {
       const length = messageLength(bytes, at);
       if (typeof length !== 'number') return length;
       if (length === 0 || at + length > bytes.length) {
-        this.#held = bytes.slice(at);
+        this.#held = copyOf(bytes, at, bytes.length);
         return null;
       }
       if (!each(bytes, at, length)) return null;
