@@ -9,6 +9,7 @@ export {
   sourceMapName,
   UnknownImageError,
 } from './build.ts';
+export { type FlashFault, injectFault, parseFault } from './flash-fault.ts';
 export {
   type CreateOptions,
   createFlash,

@@ -105,4 +105,24 @@ describe('FlashFile', () => {
     expect(sentence(() => shortened.read(0, 100))).toBe('was shortened while it was in use.');
     shortened.close();
   });
+
+  it('counts erases in a file beside it, which may be deleted', () => {
+    const file = path();
+    let flash = FlashFile.create(file, SIZE);
+    flash.erase(SECTOR_SIZE);
+    flash.erase(SECTOR_SIZE);
+    flash.erase(3 * SECTOR_SIZE);
+    flash.close();
+    flash = FlashFile.open(file);
+    const counts = () => [0, 1, 2, 3].map((sector) => flash.wear(sector * SECTOR_SIZE));
+    expect(counts()).toEqual([0, 2, 0, 1]);
+    flash.erase(SECTOR_SIZE);
+    expect(counts()).toEqual([0, 3, 0, 1]);
+    flash.close();
+    expect(statSync(`${file}.wear`).mode & 0o777).toBe(0o600);
+    rmSync(`${file}.wear`);
+    flash = FlashFile.open(file, { readOnly: true });
+    expect(counts()).toEqual([0, 0, 0, 0]);
+    flash.close();
+  });
 });

@@ -1,5 +1,16 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fdatasyncSync, fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fdatasyncSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { type Flash, SECTOR_SIZE } from '../flash.ts';
 
 /** A flash file that cannot be used. The message is one sentence for the person who named the file. */
@@ -28,16 +39,23 @@ const MODE_OWNER_ONLY = 0o600;
 /** A mistyped path should not be taken for a flash part: the largest we make is far below. */
 const LARGEST_SIZE = 256 * 1024 * 1024;
 
+/** Octets of one sector's count. */
+const WEAR_COUNT = 4;
+
 const ERASED_CHUNK = Buffer.alloc(64 * 1024, 0xff);
 
 /**
  * A flash part in a file: the raw octets of the part and nothing else. Whose part it is stands in the board record of its flash map. Each operation is
- * written before it returns, in order, so a killed process leaves what a phone without power leaves.
+ * written before it returns, in order, so a killed process leaves what a phone without power leaves. How often each sector was erased is counted in a file
+ * beside it, `<path>.wear`, four octets a sector; it may be deleted, and the count begins again.
  */
 export class FlashFile implements Flash {
   readonly path: string;
   readonly size: number;
   #descriptor: number | null;
+  #wearDescriptor: number | null = null;
+  /** Null until somebody asks. */
+  #wear: Buffer | null = null;
   readonly #options: FlashFileOptions;
 
   private constructor(path: string, descriptor: number, size: number, options: FlashFileOptions) {
@@ -57,6 +75,7 @@ export class FlashFile implements Flash {
       throw new FlashFileError(path, `cannot be created: ${reasonOf(error)}.`, error);
     }
     try {
+      rmSync(wearPath(path), { force: true });
       for (let offset = 0; offset < size; offset += ERASED_CHUNK.length) {
         writeFully(descriptor, ERASED_CHUNK.subarray(0, Math.min(ERASED_CHUNK.length, size - offset)), offset);
       }
@@ -116,16 +135,41 @@ export class FlashFile implements Flash {
     this.#check(offset, SECTOR_SIZE);
     if (offset % SECTOR_SIZE !== 0) throw new RangeError(`no sector begins at ${offset}`);
     this.#write(offset, ERASED_CHUNK.subarray(0, SECTOR_SIZE));
+    this.#countErase(offset / SECTOR_SIZE);
   }
 
   sha256(offset: number, length: number): Uint8Array {
     return new Uint8Array(createHash('sha256').update(this.read(offset, length)).digest());
   }
 
+  /** How often the sector that begins at `offset` was erased. */
+  wear(offset: number): number {
+    const at = (offset / SECTOR_SIZE) * WEAR_COUNT;
+    this.#wear ??= readWear(this.path, (this.size / SECTOR_SIZE) * WEAR_COUNT);
+    return this.#wear.readUInt32LE(at);
+  }
+
   /** Idempotent. */
   close(): void {
     if (this.#descriptor !== null) closeSync(this.#descriptor);
+    if (this.#wearDescriptor !== null) closeSync(this.#wearDescriptor);
     this.#descriptor = null;
+    this.#wearDescriptor = null;
+  }
+
+  #countErase(sector: number): void {
+    const count = this.wear(sector * SECTOR_SIZE) + 1;
+    this.#wear!.writeUInt32LE(count, sector * WEAR_COUNT);
+    try {
+      this.#wearDescriptor ??= openSync(wearPath(this.path), constants.O_RDWR | constants.O_CREAT, MODE_OWNER_ONLY);
+      writeFully(
+        this.#wearDescriptor,
+        this.#wear!.subarray(sector * WEAR_COUNT, (sector + 1) * WEAR_COUNT),
+        sector * WEAR_COUNT,
+      );
+    } catch (error) {
+      throw new FlashFileError(wearPath(this.path), `cannot be written: ${reasonOf(error)}.`, error);
+    }
   }
 
   #open(): number {
@@ -153,6 +197,23 @@ function writeFully(descriptor: number, octets: Uint8Array, offset: number): voi
   for (let done = 0; done < octets.length; ) {
     done += writeSync(descriptor, octets, done, octets.length - done, offset + done);
   }
+}
+
+function wearPath(path: string): string {
+  return `${path}.wear`;
+}
+
+/** Sectors that the file does not reach were never erased. */
+function readWear(path: string, size: number): Buffer {
+  const counts = Buffer.alloc(size);
+  try {
+    readFileSync(wearPath(path)).copy(counts);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      throw new FlashFileError(wearPath(path), `cannot be read: ${reasonOf(error)}.`, error);
+    }
+  }
+  return counts;
 }
 
 function isPartSize(size: number): boolean {
