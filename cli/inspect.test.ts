@@ -81,7 +81,8 @@ function report(one: Vector): FileReport {
 
 const KINDS = { ctl: 'ctl', itl: 'itl', sgn: 'signed', 'enc.sgn': 'encrypted', loads: 'loads' } as const;
 
-describe.skipIf(manifest === null)('every file of the security vectors', () => {
+describe('every file of the security vectors', () => {
+  if (manifest === null) it.skip('they are not beside this checkout', () => {});
   it.each(manifest?.vectors.map((one) => [one.file, one.expected, one] as const) ?? [])(
     '%s: %s',
     (_file, _expected, one) => {

@@ -161,7 +161,8 @@ interface Transcript {
 const octets = sharedVector('security/protocol/tvs.json');
 const transcript = octets === null ? null : (JSON.parse(new TextDecoder().decode(octets)) as Transcript);
 
-describe.skipIf(transcript === null)('the transcript of usecallmanager tvsd and tvsc', () => {
+describe('the transcript of usecallmanager tvsd and tvsc', () => {
+  if (transcript === null) it.skip('it is not beside this checkout', () => {});
   it.each(transcript?.exchanges.map((one) => [one.certificate, one] as const) ?? [])('%s', (_name, exchange) => {
     const [request, answer] = exchange.messages.map((message) => hex(message.hex));
     const asked = tvs.parse(request!);
