@@ -208,6 +208,7 @@ export class Phone {
   #start(reason: ResetReason, delay: Duration): void {
     this.#stop('starting');
     this.#resetReason = reason;
+    this.#lampStep = 0;
     this.#stopped = false;
     this.#bootAlarm.arm(this.#options.timeline.now() + delay);
   }
