@@ -9,6 +9,9 @@ type PhoneVerdict = Verdict & { readonly phone: string };
 /** Of more phones only the count is told to people; scripts get each. */
 const PHONES_NAMED = 5;
 
+/** The cause of those whose turn had not come. */
+const NOT_STARTED = 'ramp.not-started';
+
 /** The last word on each phone, as events and for people, and the exit code that says how the run ended. */
 export function conclude(
   outcome: RunOutcome,
@@ -41,12 +44,14 @@ function codeOfVerdicts(missing: readonly PhoneVerdict[]): ExitCode {
 
 function tellPeople(verdicts: readonly PhoneVerdict[], missing: readonly PhoneVerdict[], output: Output): void {
   if (verdicts.length > 1) output.line(`${verdicts.length - missing.length} of ${verdicts.length} phones registered.`);
-  for (const { phone, stage, text, cause, lookAt } of missing.slice(0, PHONES_NAMED)) {
+  const begun = missing.filter(({ cause }) => cause !== NOT_STARTED);
+  for (const { phone, stage, text, cause, lookAt } of begun.slice(0, PHONES_NAMED)) {
     output.line(`${phone}, step ${STAGE_TITLES[stage]}: ${text} (${cause})`);
     output.line(`  look at: ${lookAt.join('; ')}`);
   }
-  const more = missing.length - PHONES_NAMED;
+  const more = begun.length - PHONES_NAMED;
   if (more > 0) output.line(`and ${more} more phones that are not registered.`);
+  if (missing.length > begun.length) output.line(`${missing.length - begun.length} phones were not switched on.`);
 }
 
 function timeoutSentence(missing: readonly PhoneVerdict[]): string {

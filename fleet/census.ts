@@ -23,6 +23,7 @@ export class Census implements PhoneSinks {
   readonly #byName = new Map<string, Journey>();
   readonly #console: ((phone: Phone, line: string) => void) | null;
   #registered = 0;
+  #begun = 0;
   readonly #decidedJourneys = new Set<Journey>();
 
   /** @param console where the phones' serial consoles go. */
@@ -42,6 +43,11 @@ export class Census implements PhoneSinks {
 
   get registered(): number {
     return this.#registered;
+  }
+
+  /** Phones whose turn has come. */
+  get begun(): number {
+    return this.#begun;
   }
 
   /** Phones with a verdict. */
@@ -76,6 +82,7 @@ export class Census implements PhoneSinks {
   begin(index: number, at: Instant): void {
     const journey = this.journeys[index]!;
     journey.begin();
+    this.#begun++;
     this.measurements.started(at);
   }
 
@@ -89,9 +96,7 @@ export class Census implements PhoneSinks {
 
   counts(): Counts {
     const inStage: Partial<Record<StageName, number>> = {};
-    let started = 0;
     for (const { state, stage } of this.journeys) {
-      if (state !== 'unstarted') started++;
       if (state !== 'starting' && state !== 'halted') continue;
       const at = stage ?? 'power';
       inStage[at] = (inStage[at] ?? 0) + 1;
@@ -99,7 +104,7 @@ export class Census implements PhoneSinks {
     const ordered = STAGE_NAMES.filter((stage) => inStage[stage] !== undefined);
     return {
       phones: this.journeys.length,
-      started,
+      started: this.#begun,
       registered: this.#registered,
       inStage: Object.fromEntries(ordered.map((stage) => [stage, inStage[stage]])),
     };

@@ -27,9 +27,18 @@ export class Measurements {
   #firstStart: Instant | null = null;
   #lastStart: Instant = 0;
   #registrations = 0;
+  #ratedRegistrations = 0;
   #firstRegistration: Instant | null = null;
   #lastRegistration: Instant = 0;
   #rejections = 0;
+
+  /** What came before is no part of the rates: the ramp begins now. */
+  rampBegins(): void {
+    this.#starts = 0;
+    this.#firstStart = null;
+    this.#ratedRegistrations = 0;
+    this.#firstRegistration = null;
+  }
 
   started(at: Instant): void {
     this.#starts++;
@@ -43,6 +52,7 @@ export class Measurements {
     else if (type === 'registration.rejected') this.#rejections++;
     else if (type === 'registration.accepted' && journey.registeredAt === null) {
       this.#registrations++;
+      this.#ratedRegistrations++;
       this.#firstRegistration ??= at;
       this.#lastRegistration = at;
       this.#toRegistered.recordValue(at - (journey.poweredAt ?? at));
@@ -78,7 +88,7 @@ export class Measurements {
   rates(): { readonly offered: number | null; readonly achieved: number | null } {
     return {
       offered: rateOf(this.#starts, this.#firstStart, this.#lastStart),
-      achieved: rateOf(this.#registrations, this.#firstRegistration, this.#lastRegistration),
+      achieved: rateOf(this.#ratedRegistrations, this.#firstRegistration, this.#lastRegistration),
     };
   }
 

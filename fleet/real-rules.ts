@@ -40,12 +40,14 @@ export class RealRules {
     this.#options = options;
     options.stream.listen(
       (event) => {
-        if (event.type === 'status' && event.message === DUPLICATE_ADDRESS) this.#addressConflicts.push(event.phone!);
+        const phone = event.phone!;
+        if (event.type === 'status' && event.message === DUPLICATE_ADDRESS) this.#addressConflicts.push(phone);
         if (event.type === 'tftp.server')
-          this.#check('TFTP server', event.servers as TraceEvents['tftp.server']['servers']);
+          this.#check(phone, 'TFTP server', event.servers as TraceEvents['tftp.server']['servers']);
         if (event.type === 'config.applied') {
           const { callManagers } = event as unknown as TraceEvents['config.applied'];
           this.#check(
+            phone,
             'call manager',
             callManagers.map(({ host }) => host),
           );
@@ -61,7 +63,7 @@ export class RealRules {
     if (expected === null) return end;
     return new ExpectedWire(end, expected, (what, address) => {
       stream.tell(timeline.now(), phone, 'fleet.unexpected', { what, address: text(address) });
-      this.#note(what === 'dhcp-server' ? 'DHCP server' : 'destination', text(address));
+      this.#note(phone, what === 'dhcp-server' ? 'DHCP server' : 'destination', text(address));
     });
   }
 
@@ -79,8 +81,7 @@ export class RealRules {
     const { census } = this.#options;
     const up = this.#world?.carrier ?? false;
     this.#hadCarrier ||= up;
-    // The first phone finds out whether the fleet lands where it should; later ones are kept away, each for itself.
-    if (this.#unexpected !== null && census.counts().started <= 1) return { text: this.#unexpected, refused: true };
+    if (this.#unexpected !== null) return { text: this.#unexpected, refused: true };
     const sentence = refuseToGoOn({
       carrierLost: this.#hadCarrier && !up,
       macConflicts: this.#macConflicts,
@@ -92,17 +93,21 @@ export class RealRules {
     return sentence === null ? null : { text: sentence, refused: this.#macConflicts.length > 0 };
   }
 
-  #check(what: string, hosts: readonly string[]): void {
+  #check(phone: string, what: string, hosts: readonly string[]): void {
     const { expected } = this.#options;
     for (const host of hosts) {
       const address = parseIpv4(host);
       // A name is looked up by the phone; where it leads, the wire sees.
-      if (address !== null && expected !== null && !expected.has(address)) this.#note(what, host);
+      if (address !== null && expected !== null && !expected.has(address)) this.#note(phone, what, host);
     }
   }
 
-  #note(what: string, address: string): void {
-    this.#unexpected ??= `Stopped: the ${what} ${address} is not among those that --expect names.`;
+  /** The first phone finds out whether the fleet lands where it should; later ones are kept away, each for itself. */
+  #note(phone: string, what: string, address: string): void {
+    const { census } = this.#options;
+    if (census.begun > 1 || this.#unexpected !== null) return;
+    this.#unexpected = `Stopped: the ${what} ${address} is not among those that --expect names.`;
+    census.refuse(phone, 'expect.outside');
   }
 }
 

@@ -98,6 +98,7 @@ export class Run {
     await world.listen(signal);
     let outcome = this.#options.canary ? await this.#sendCanary(own, isGiven, signal, warp) : 'reached';
     if (outcome === 'reached' && own.reason === null) {
+      census.measurements.rampBegins();
       this.ramp.begin();
       outcome = await world.go({ until: () => isGiven() || isMet() || isLate(), signal, skipIdle: warp });
       if (outcome === 'reached' && own.reason === null && census.allRegistered) this.#options.whenAllRegistered?.();

@@ -115,6 +115,10 @@ const CAUSES: Readonly<Record<string, Cause>> = {
     lookAt: ["the device in the call manager's database", 'its model and protocol', 'the log of the call manager'],
   },
   'callmanager.unreachable': { text: 'No call manager could be reached.', lookAt: CALL_MANAGER_ADVICE },
+  'expect.outside': {
+    text: 'The network has led the phone where it is not expected.',
+    lookAt: ['--expect', 'the interface', 'the voice VLAN of the switch port'],
+  },
   'mac.in-use': {
     text: "Somebody else on the wire has the phone's MAC address.",
     lookAt: ['another Sepia on this wire (--run gives other addresses)', '--mac'],
