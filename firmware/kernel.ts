@@ -1,16 +1,18 @@
 import type { BootRecord, EntryPoints } from '../hal/entry-points.ts';
 import type { Hal } from '../hal/hal.ts';
-import type { Key } from '../hal/panel.ts';
+import type { Key, PanelState } from '../hal/panel.ts';
 import type { PowerEvent } from '../hal/power.ts';
 import type { CompletionResult, Operation } from '../hal/secure.ts';
-import { type Duration, earlier, type Instant, MILLISECOND, NEVER } from '../hal/timer.ts';
+import { type Duration, earlier, type Instant, MILLISECOND, NEVER, SECOND } from '../hal/timer.ts';
 import { FLASH_MAP } from '../storage/flash-map.ts';
 import { RecordStore } from '../storage/record-store.ts';
 import { Settings } from '../storage/settings.ts';
 import { Stack } from './net/stack.ts';
+import { bootLights } from './phone/boot-lights.ts';
 import { Screen } from './phone/screen.ts';
 import { StatusLog } from './phone/status-log.ts';
 import { FileFetcher } from './startup/file-fetcher.ts';
+import { Keypad } from './startup/keypad.ts';
 import { NameResolver } from './startup/name-resolver.ts';
 import { noFacts, type PhoneContext } from './startup/phone-context.ts';
 import { type Stages, startupStages } from './startup/sequence.ts';
@@ -32,6 +34,12 @@ export class Kernel implements EntryPoints {
   readonly #stack: Stack;
   readonly #stages: Stages;
   readonly #sequencer: Sequencer;
+  readonly #keypad: Keypad;
+  /** Lamps still to be lit before the start, and when the next one is. */
+  #lights: readonly PanelState[];
+  #lightAt: Instant = NEVER;
+  /** Registered, and the idle screen has not been told yet. */
+  #untold = false;
   /** The operator takes the phone off the network; said once. */
   #leaving = false;
   /** When the supply may go: RELEASE may wait for ARP until then. */
@@ -74,10 +82,14 @@ export class Kernel implements EntryPoints {
       left: (_now, stage, outcome, reason) => {
         trace.event('stage.leave', reason === undefined ? { stage, outcome } : { stage, outcome, reason });
       },
-      completed: () => {},
+      completed: () => {
+        this.#untold = true;
+      },
     });
+    this.#keypad = new Keypad(this.#phone, this.#stages, () => !this.#sequencer.complete);
+    this.#lights = bootLights(hal.board.model.name);
     const now = hal.timer.now();
-    this.#sequencer.start(now);
+    this.#lightAt = now;
     this.#settle(now);
   }
 
@@ -102,8 +114,9 @@ export class Kernel implements EntryPoints {
   }
 
   onInput(key: Key): void {
-    const { screen, status } = this.#phone;
-    if (key === 'settings') screen.statusMessages(status);
+    const now = this.#hal.timer.now();
+    this.#keypad.press(now, key);
+    this.#settle(now);
   }
 
   onCompletion(operation: Operation, _result: CompletionResult): void {
@@ -127,6 +140,7 @@ export class Kernel implements EntryPoints {
       this.#hal.power.off();
       return;
     }
+    if (now >= this.#lightAt) this.#light(now);
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const { names, files } = this.#phone;
       if (this.#stack.pollAt() <= now) this.#stack.dispatch(now);
@@ -135,11 +149,34 @@ export class Kernel implements EntryPoints {
       this.#sequencer.dispatch(now);
       const at = this.#pollAt();
       if (at > now) {
-        this.#hal.timer.arm(earlier(at, this.#offAt));
+        if (this.#untold) this.#tellIdle(now);
+        this.#hal.timer.arm(earlier(earlier(at, this.#lightAt), this.#offAt));
         return;
       }
     }
     throw new Error(`the phone does not come to rest in stage ${this.#sequencer.current ?? 'registered'}`);
+  }
+
+  /** The lamps of the hardware test, each for its time where the pace is a real phone's; then the phone starts. */
+  #light(now: Instant): void {
+    const { panel, realistic, tunables } = this.#hal;
+    while (now >= this.#lightAt) {
+      const [state, ...others] = this.#lights;
+      this.#lights = others;
+      if (state !== undefined) panel.show(state);
+      if (others.length === 0) {
+        this.#lightAt = NEVER;
+        this.#sequencer.start(now);
+      } else if (realistic) this.#lightAt = now + tunables['boot.ledStep'] * SECOND;
+    }
+  }
+
+  #tellIdle(now: Instant): void {
+    const { screen, hal } = this.#phone;
+    if (!screen.idle) return;
+    this.#untold = false;
+    const { text, softKeys } = screen.shown;
+    hal.trace.event('startup.complete', { elapsed: (now - hal.power.onSince) / SECOND, text, softKeys });
   }
 
   #pollAt(): Instant {

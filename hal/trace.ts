@@ -142,6 +142,8 @@ export interface TraceEvents {
     reason?: string;
     detail?: string;
   };
+  /** The end of a good start: what the idle screen shows. `elapsed` seconds since power-on. */
+  'startup.complete': { elapsed: number; text: readonly string[]; softKeys: readonly string[] };
   'callmanager.connect': {
     host: string;
     port: number;

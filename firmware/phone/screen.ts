@@ -1,5 +1,4 @@
-import type { LedState, Panel } from '../../hal/panel.ts';
-import type { StatusLog } from './status-log.ts';
+import { DARK_PANEL, type LedState, type Panel, type PanelState } from '../../hal/panel.ts';
 
 /** What the phone shows once it is registered. */
 export interface HomeScreen {
@@ -14,10 +13,14 @@ export interface HomeScreen {
 
 const SOFT_KEYS_SHOWN = 4;
 
-/** The phone's face. It knows two pictures: a line of text while starting, and the home screen. */
+/** The phone's face. It knows two pictures, a line of text while starting and the home screen, and a menu that may lie over them. */
 export class Screen {
   readonly #panel: Panel;
   readonly #title: string;
+  /** What is there, or will be when the menu is closed. */
+  #below: PanelState = DARK_PANEL;
+  #idle = false;
+  #menu: { readonly text: readonly string[]; readonly softKeys: readonly string[] } | null = null;
 
   constructor(panel: Panel, title: string) {
     this.#panel = panel;
@@ -26,6 +29,7 @@ export class Screen {
 
   /** While starting: the product's name and what the phone is doing, in the words of the real phone. */
   starting(text: string): void {
+    this.#idle = false;
     this.#show([this.#title, text], [], 'off');
   }
 
@@ -35,14 +39,32 @@ export class Screen {
     const labels = home.lines.map((line) => (line.label === '' ? line.number : line.label));
     const text = [header, ...labels, ...(home.prompt === '' ? [] : [home.prompt])];
     this.#show(text, home.softKeys.slice(0, SOFT_KEYS_SHOWN), home.messageWaiting ? 'on' : 'off');
+    this.#idle = home.clock !== null && first !== undefined;
   }
 
-  /** The status menu: newest first, as the phone lists them. */
-  statusMessages(log: StatusLog): void {
-    this.#show(['Status Messages', ...[...log.messages].reverse()], ['Exit', 'Clear'], 'off');
+  /** Lays a menu over what is shown, or takes it away. */
+  menu(picture: { readonly text: readonly string[]; readonly softKeys: readonly string[] } | null): void {
+    this.#menu = picture;
+    this.#draw();
+  }
+
+  /** The idle screen is there with all that belongs on it: date, time and a line. */
+  get idle(): boolean {
+    return this.#idle;
+  }
+
+  /** What is shown when no menu lies over it. */
+  get shown(): PanelState {
+    return this.#below;
   }
 
   #show(text: readonly string[], softKeys: readonly string[], message: LedState): void {
-    this.#panel.show({ leds: { headset: 'off', mute: 'off', speaker: 'off', message }, text, softKeys });
+    this.#below = { leds: { headset: 'off', mute: 'off', speaker: 'off', message }, text, softKeys };
+    this.#draw();
+  }
+
+  #draw(): void {
+    const { leds, text, softKeys } = this.#below;
+    this.#panel.show(this.#menu === null ? { leds, text, softKeys } : { leds, ...this.#menu });
   }
 }

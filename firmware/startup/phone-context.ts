@@ -17,6 +17,8 @@ import type { NameResolver } from './name-resolver.ts';
 /** The address in use and what came with it, from DHCP or from the settings. */
 export interface Addressing {
   readonly address: Ipv4;
+  /** Who gave it; absent on a static one. */
+  readonly server?: Ipv4;
   readonly prefixLength: number;
   readonly routers: readonly Ipv4[];
   readonly dns: readonly Ipv4[];

@@ -38,6 +38,8 @@ export interface Stages {
   readonly address: AddressStage;
   readonly callManager: CallManagerStage;
   readonly companions: CompanionFiles;
+  /** Forgets the installed trust lists. */
+  readonly eraseTrust: () => void;
 }
 
 export function startupStages(phone: PhoneContext): Stages {
@@ -54,6 +56,7 @@ export function startupStages(phone: PhoneContext): Stages {
     address,
     callManager,
     companions,
+    eraseTrust: () => store.erase(),
     inOrder: [
       voiceVlan,
       address,
