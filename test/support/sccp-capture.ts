@@ -14,24 +14,39 @@ export interface CapturedFrames {
 
 /** Null when the capture is not there. */
 export function sccpCapture(name: string): CapturedFrames | null {
-  const octets = sharedVector(`pcaps/${name}`);
-  if (octets === null) return null;
+  const segments = capturedSegments(name, SCCP_PORT);
+  if (segments === null) return null;
   const frames: CapturedFrames = { fromPhone: [], fromServer: [] };
-  const streams = new Map<string, { stream: FrameStream; next: number }>();
-  for (const packet of packets(octets)) {
-    const segment = tcpSegment(packet);
-    if (segment === null || segment.payload.length === 0) continue;
-    const { from, to, sequence, payload } = segment;
-    const held = streams.get(`${from} ${to}`) ?? { stream: new FrameStream(), next: sequence };
-    streams.set(`${from} ${to}`, held);
-    if (sequence !== held.next) continue; // a retransmission
-    held.next = (sequence + payload.length) >>> 0;
-    held.stream.push(payload, (bytes, offset, length) => {
+  const streams = new Map<string, FrameStream>();
+  for (const { from, to, payload } of segments) {
+    const stream = streams.get(`${from} ${to}`) ?? new FrameStream();
+    streams.set(`${from} ${to}`, stream);
+    stream.push(payload, (bytes, offset, length) => {
       (from === SCCP_PORT ? frames.fromServer : frames.fromPhone).push(bytes.slice(offset, offset + length));
       return true;
     });
   }
   return frames;
+}
+
+/** What TCP carried from and to a server's port, each octet once. Null when the capture is not there. */
+export function capturedSegments(
+  name: string,
+  port: number,
+): { readonly from: number; readonly to: number; readonly payload: Uint8Array }[] | null {
+  const octets = sharedVector(`pcaps/${name}`);
+  if (octets === null) return null;
+  const next = new Map<string, number>();
+  const segments: { from: number; to: number; payload: Uint8Array }[] = [];
+  for (const packet of packets(octets)) {
+    const segment = tcpSegment(packet, port);
+    if (segment === null || segment.payload.length === 0) continue;
+    const { from, to, sequence, payload } = segment;
+    if (sequence !== (next.get(`${from} ${to}`) ?? sequence)) continue; // a retransmission
+    next.set(`${from} ${to}`, (sequence + payload.length) >>> 0);
+    segments.push({ from, to, payload });
+  }
+  return segments;
 }
 
 function* packets(octets: Uint8Array): Generator<Uint8Array> {
@@ -43,14 +58,14 @@ function* packets(octets: Uint8Array): Generator<Uint8Array> {
   }
 }
 
-function tcpSegment(frame: Uint8Array) {
+function tcpSegment(frame: Uint8Array, port: number) {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   const ip = view.getUint16(12) === ETHERTYPE_VLAN ? 18 : 14;
   if (view.getUint16(ip - 2) !== 0x0800 || frame[ip + 9] !== PROTOCOL_TCP) return null;
   const tcp = ip + (frame[ip]! & 15) * 4;
   const from = view.getUint16(tcp);
   const to = view.getUint16(tcp + 2);
-  if (from !== SCCP_PORT && to !== SCCP_PORT) return null;
+  if (from !== port && to !== port) return null;
   const payload = frame.subarray(tcp + (frame[tcp + 12]! >> 4) * 4, ip + view.getUint16(ip + 2));
   return { from, to, sequence: view.getUint32(tcp + 4), payload };
 }
