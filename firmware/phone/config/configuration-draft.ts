@@ -1,5 +1,4 @@
-import type { PhoneConfiguration, UrlName } from './phone-configuration.ts';
-import { URL_NAMES } from './phone-configuration.ts';
+import type { PhoneConfiguration } from './phone-configuration.ts';
 import { Settings } from './settings.ts';
 
 type Writable<T> = T extends Settings
@@ -16,15 +15,11 @@ export interface ConfigurationDraft extends Omit<Writable<PhoneConfiguration>, '
     sccp: Writable<SrstPlaces>;
     sip: Writable<SrstPlaces>;
   };
-  enterpriseConfig: Map<string, string>;
-  commonConfig: Map<string, string>;
-  vendorConfig: Map<string, string>;
+  vendorConfig: { enterprise: Map<string, string>; common: Map<string, string>; vendor: Map<string, string> };
 }
 
 /** `ipAddr1` to `ipAddr3` with `port1` to `port3`, wherever they stand in the file. */
 type SrstPlaces = { readonly host: string; readonly port: number }[];
-
-const SRST_PLACES = 3;
 
 /** SCCP's well-known port (IANA). */
 const SCCP_PORT = 2000;
@@ -74,9 +69,7 @@ export function emptyDraft(root: PhoneConfiguration['root']): ConfigurationDraft
     phonePassword: '',
     backgroundImageAccess: true,
     callLogBlfEnabled: 2,
-    enterpriseConfig: new Map(),
-    commonConfig: new Map(),
-    vendorConfig: new Map(),
+    vendorConfig: { enterprise: new Map(), common: new Map(), vendor: new Map() },
     addOnModules: [],
     softKeyFile: null,
     dialTemplate: null,
@@ -86,7 +79,21 @@ export function emptyDraft(root: PhoneConfiguration['root']): ConfigurationDraft
     certHash: '',
     encrConfig: false,
     idleTimeout: 0,
-    urls: Object.fromEntries(URL_NAMES.map((name) => [name, ''])) as Record<UrlName, string>,
+    urls: {
+      authentication: '',
+      directory: '',
+      idle: '',
+      information: '',
+      messages: '',
+      proxyServer: '',
+      services: '',
+      secureAuthentication: '',
+      secureDirectory: '',
+      secureIdle: '',
+      secureInformation: '',
+      secureMessages: '',
+      secureServices: '',
+    },
     dscpForSCCPPhoneConfig: 96,
     dscpForSCCPPhoneServices: 0,
     dscpForCm2Dvce: 96,
@@ -98,24 +105,27 @@ export function emptyDraft(root: PhoneConfiguration['root']): ConfigurationDraft
 }
 
 function places(port: number): Writable<SrstPlaces> {
-  return Array.from({ length: SRST_PLACES }, () => ({ host: '', port }));
+  return [
+    { host: '', port },
+    { host: '', port },
+    { host: '', port },
+  ];
 }
 
 /** Puts lists in order, leaves out what is not filled in, merges the tiers. */
 export function finished(draft: ConfigurationDraft): PhoneConfiguration {
-  const { enterpriseConfig, commonConfig, vendorConfig, srstInfo, sipProfile, ...rest } = draft;
-  for (const tier of [commonConfig, vendorConfig]) {
-    for (const [name, value] of tier) enterpriseConfig.set(name, value);
-  }
+  const { srstInfo, sipProfile } = draft;
+  const { enterprise: settings, common, vendor } = draft.vendorConfig;
+  for (const tier of [common, vendor]) for (const [name, value] of tier) settings.set(name, value);
   const named = draft.callManagers.filter(({ host }) => host !== '');
-  if (named.length < draft.callManagers.length) rest.remarks.push('a call manager without processNodeName');
+  if (named.length < draft.callManagers.length) draft.remarks.push('a call manager without processNodeName');
   return {
-    ...rest,
+    ...draft,
     callManagers: named.sort(byPriority).map(withSecurePort),
     srstInfo: { ...srstInfo, sccp: srstInfo.sccp.filter(isFilled), sip: srstInfo.sip.filter(isFilled) },
     tvs: draft.tvs.filter(isFilled).sort(byPriority),
     capfList: draft.capfList.filter(isFilled),
-    vendorConfig: new Settings(enterpriseConfig),
+    vendorConfig: new Settings(settings),
     sipProfile: sipProfile && {
       settings: new Settings(sipProfile.settings),
       lines: sipProfile.lines.map((line) => ({ ...line, settings: new Settings(line.settings) })),

@@ -5,18 +5,18 @@
  * elements, elements twice, end tags that name something else. Of an element that stands twice the last that is not empty counts.
  * A file whose root is another, or that ends too early, is none: half a list of call managers is worse than the stored one.
  */
-import { Parser } from 'htmlparser2';
 import { latin1, utf8 } from '../../wire/text.ts';
 import { type ConfigurationDraft, emptyDraft, finished } from './configuration-draft.ts';
 import { type ElementRule, ROOT_RULE, ruleWithin } from './element-rules.ts';
 import type { PhoneConfiguration } from './phone-configuration.ts';
+import { XmlReader, type XmlSink } from './xml-reader.ts';
 
 /** Why a file is no configuration: a sentence that begins with the line. */
 export interface ConfigurationProblem {
   readonly problem: string;
 }
 
-/** Real files are eight deep. The XML library's work for a start tag grows with the depth. */
+/** Real files are eight deep. */
 const MAX_DEPTH = 64;
 
 const MAX_REMARKS = 16;
@@ -52,9 +52,9 @@ interface Open {
   readonly plain: ElementRule['plain'];
 }
 
-class ConfigurationReader {
+class ConfigurationReader implements XmlSink {
   readonly #source: string;
-  readonly #parser: Parser;
+  readonly #reader: XmlReader;
   readonly #open: Open[] = [];
   #draft: ConfigurationDraft | null = null;
   /** Text since the last start tag; null once something else has come, so that only text of plain elements counts. */
@@ -64,21 +64,11 @@ class ConfigurationReader {
 
   constructor(source: string) {
     this.#source = source;
-    this.#parser = new Parser(
-      {
-        onopentagname: (name) => this.#start(name),
-        onattribute: (name, value) => this.#attribute(name, value),
-        ontext: (piece) => {
-          if (this.#text !== null) this.#text += piece;
-        },
-        onclosetag: () => this.#end(),
-      },
-      { xmlMode: true },
-    );
+    this.#reader = new XmlReader(source, this);
   }
 
   read(): PhoneConfiguration | ConfigurationProblem {
-    this.#parser.write(this.#source);
+    this.#reader.read();
     if (this.#problem !== null) return { problem: this.#problem };
     if (this.#draft === null) return this.#problemAt(0, 'no element in this file; <device> or <Default> expected');
     if (!this.#closed) {
@@ -88,7 +78,7 @@ class ConfigurationReader {
     return finished(this.#draft);
   }
 
-  #start(name: string): void {
+  startTag(name: string): void {
     if (this.#draft === null) {
       this.#startRoot(name);
       return;
@@ -116,17 +106,21 @@ class ConfigurationReader {
     this.#open.push({ name, rule: ROOT_RULE, scope: ROOT_RULE, plain: undefined });
   }
 
-  #attribute(name: string, value: string): void {
+  attribute(name: string, value: string): void {
     if (this.#draft === null) return;
     this.#open[this.#open.length - 1]?.rule?.attribute?.(this.#draft, name, compact(value));
   }
 
-  #end(): void {
+  text(piece: string): void {
+    if (this.#text !== null) this.#text += piece;
+  }
+
+  endTag(): void {
     this.#flush();
     this.#open.pop();
     if (this.#open.length > 0) return;
     this.#closed = true;
-    this.#parser.pause(); // What follows the root is of no interest.
+    this.#reader.stop(); // What follows the root is of no interest.
   }
 
   /** Hands over the text of the innermost element, if it is a plain one with text that has not been handed over. */
@@ -145,13 +139,13 @@ class ConfigurationReader {
   #remark(text: string): void {
     const remarks = this.#draft?.remarks;
     if (remarks !== undefined && remarks.length < MAX_REMARKS) {
-      remarks.push(`line ${this.#lineAt(this.#parser.startIndex)}: ${text}`);
+      remarks.push(`line ${this.#lineAt(this.#reader.at)}: ${text}`);
     }
   }
 
   #stop(text: string): void {
-    this.#problem = this.#problemAt(this.#parser.startIndex, text).problem;
-    this.#parser.pause();
+    this.#problem = this.#problemAt(this.#reader.at, text).problem;
+    this.#reader.stop();
   }
 
   #problemAt(index: number, text: string): ConfigurationProblem {
