@@ -15,14 +15,14 @@ export interface FileSink {
   push(octets: Uint8Array): boolean;
 }
 
-/**
- * A file that arrives in pieces: a list of them, joined once, since growing a buffer would copy it again and again. With a sink the pieces go there, and
- * nothing is kept.
- */
+/** Octets that the buffer of a file begins with: two blocks of TFTP. */
+const FIRST_ROOM = 1_024;
+
+/** A file that arrives in pieces: a buffer that doubles when it is full. With a sink the pieces go there, and nothing is kept. */
 export class FileAssembly {
   readonly #maxSize: number;
   readonly #sink: FileSink | null;
-  readonly #pieces: Uint8Array[] = [];
+  #buffer: Uint8Array | null = null;
   size = 0;
 
   /** @param maxSize octets. */
@@ -37,7 +37,7 @@ export class FileAssembly {
     this.size += octets.length;
     if (this.size > this.#maxSize) return false;
     if (this.#sink !== null) return this.#sink.push(octets);
-    this.#pieces.push(new Uint8Array(octets));
+    this.#room(this.size).set(octets, this.size - octets.length);
     return true;
   }
 
@@ -48,13 +48,15 @@ export class FileAssembly {
 
   /** The whole file; empty when it went to a sink. */
   octets(): Uint8Array {
-    if (this.#sink !== null) return new Uint8Array(0);
-    const file = new Uint8Array(this.size);
-    let at = 0;
-    for (const piece of this.#pieces) {
-      file.set(piece, at);
-      at += piece.length;
-    }
-    return file;
+    return this.#buffer?.subarray(0, this.size) ?? new Uint8Array(0);
+  }
+
+  #room(size: number): Uint8Array {
+    const old = this.#buffer;
+    if (old !== null && old.length >= size) return old;
+    const buffer = new Uint8Array(Math.max(size, 2 * (old?.length ?? FIRST_ROOM / 2)));
+    if (old !== null) buffer.set(old);
+    this.#buffer = buffer;
+    return buffer;
   }
 }
