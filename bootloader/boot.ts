@@ -148,7 +148,7 @@ function handOff(
   return {
     kind: 'run',
     slot,
-    record: image.protocol === null ? record : { ...record, protocol: image.protocol },
+    record: image.protocol === null ? record : { protocol: image.protocol, ...record },
     bodyOffset,
     bodyLength: image.bodyLength,
     compression: image.compression,

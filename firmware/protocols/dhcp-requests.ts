@@ -24,6 +24,7 @@ export class DhcpRequests {
     this.#mac = identity.mac;
     this.#flags = tunables['dhcp.broadcastFlag'] === 'yes' ? dhcp.BROADCAST_FLAG : 0;
     this.#clientIdentifier = clientIdentifierOf(identity.mac);
+    // Spread last wherever it is used: a property added behind a spread takes microseconds.
     this.#common = {
       clientIdentifier: this.#clientIdentifier,
       hostName: identity.hostName,
@@ -34,23 +35,23 @@ export class DhcpRequests {
   }
 
   discover(xid: number, secs: number): dhcp.Message {
-    return this.#message(xid, secs, 0, { ...this.#common, messageType: dhcp.DISCOVER });
+    return this.#message(xid, secs, 0, { messageType: dhcp.DISCOVER, ...this.#common });
   }
 
   /** In answer to an OFFER: names address and server. */
   select(xid: number, secs: number, requestedAddress: Ipv4, serverIdentifier: Ipv4): dhcp.Message {
-    const options = { ...this.#common, messageType: dhcp.REQUEST, requestedAddress, serverIdentifier };
+    const options = { messageType: dhcp.REQUEST, requestedAddress, serverIdentifier, ...this.#common };
     return this.#message(xid, secs, 0, options);
   }
 
   /** INIT-REBOOT: names the address, "server identifier MUST NOT be filled in" (RFC 2131 section 4.3.2). */
   reboot(xid: number, secs: number, requestedAddress: Ipv4): dhcp.Message {
-    return this.#message(xid, secs, 0, { ...this.#common, messageType: dhcp.REQUEST, requestedAddress });
+    return this.#message(xid, secs, 0, { messageType: dhcp.REQUEST, requestedAddress, ...this.#common });
   }
 
   /** RENEWING and REBINDING: the address stands in `ciaddr` and nowhere else. */
   extend(xid: number, secs: number, ciaddr: Ipv4): dhcp.Message {
-    return this.#message(xid, secs, ciaddr, { ...this.#common, messageType: dhcp.REQUEST });
+    return this.#message(xid, secs, ciaddr, { messageType: dhcp.REQUEST, ...this.#common });
   }
 
   decline(xid: number, lease: Lease): dhcp.Message {

@@ -63,7 +63,7 @@ export function phoneAnnouncement(board: Board, tunables: TunableValues, identit
     },
     {
       kind: 'systemDescription',
-      text: `Cisco IP Phone ${model.productId.replace(/^CP-/, '')},V${board.hardwareRevision}, ${identity.load}`,
+      text: `Cisco IP Phone ${model.productId.startsWith('CP-') ? model.productId.slice(3) : model.productId},V${board.hardwareRevision}, ${identity.load}`,
     },
     { kind: 'systemCapabilities', capabilities: CAPABILITIES, enabled: CAPABILITIES },
   ];
@@ -106,18 +106,17 @@ export function phoneAnnouncement(board: Board, tunables: TunableValues, identit
 }
 
 function policy(application: number, own: OwnPolicies | null): lldp.Tlv {
-  const base = { kind: 'medPolicy', application } as const;
-  if (own === null) {
-    return { ...base, unknown: true, tagged: false, vlan: 0, priority: DEFAULT_PRIORITY, dscp: DEFAULT_DSCP };
-  }
   const isVoice = application === lldp.APPLICATION.voice;
+  const priority = isVoice ? own?.priority : own?.signalingPriority;
+  const dscp = isVoice ? own?.dscp : own?.signalingDscp;
   return {
-    ...base,
-    unknown: false,
-    tagged: own.vlan !== null,
-    vlan: own.vlan ?? 0,
-    priority: isVoice ? own.priority : (own.signalingPriority ?? DEFAULT_PRIORITY),
-    dscp: isVoice ? own.dscp : (own.signalingDscp ?? DEFAULT_DSCP),
+    kind: 'medPolicy',
+    application,
+    unknown: own === null,
+    tagged: own !== null && own.vlan !== null,
+    vlan: own?.vlan ?? 0,
+    priority: priority ?? DEFAULT_PRIORITY,
+    dscp: dscp ?? DEFAULT_DSCP,
   };
 }
 

@@ -187,7 +187,7 @@ export class LldpMachine implements Machine<LldpIn, LldpOut> {
   #change(now: Instant, changes: Partial<LldpIdentity>): void {
     const keys = Object.keys(changes) as (keyof LldpIdentity)[];
     if (keys.every((key) => changes[key] === this.#identity[key])) return;
-    this.#identity = { ...this.#identity, ...changes };
+    this.#identity = Object.assign({ ...this.#identity }, changes);
     this.#frame = null;
     if (this.#state.name !== 'steady') return;
     this.#to({ name: 'steady', sendAt: Math.max(now, this.#lastSentAt + FAST_INTERVAL) });

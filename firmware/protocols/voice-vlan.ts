@@ -177,15 +177,15 @@ export class VoiceVlanMachine implements Machine<VoiceVlanIn, VoiceVlanOut> {
     const [firstSource, secondSource]: readonly VlanSource[] = cdpFirst ? ['cdp', 'lldp-med'] : ['lldp-med', 'cdp'];
     if (isNamed(first)) {
       const lost = isNamed(second) && second.vlan !== first.vlan ? second : null;
-      const decided: Decided = { kind: 'decided', ...first, source: firstSource! };
-      return lost === null ? decided : { ...decided, overruled: { source: secondSource!, vlan: lost.vlan } };
+      const decided: Decided = { kind: 'decided', source: firstSource!, ...first };
+      return lost === null ? decided : { overruled: { source: secondSource!, vlan: lost.vlan }, ...decided };
     }
     if (first === 'pending' && this.#state.name === 'waiting') return null;
-    if (isNamed(second)) return { kind: 'decided', ...second, source: secondSource! };
+    if (isNamed(second)) return { kind: 'decided', source: secondSource!, ...second };
     if (second === 'pending' && this.#state.name === 'waiting') return null;
     // Nobody named one. The administrator's VLAN counts only now (8831 guide).
     const adminVlan = this.#start?.adminVlan ?? null;
-    return { kind: 'decided', ...marking(adminVlan), source: adminVlan === null ? 'none' : 'admin' };
+    return { kind: 'decided', source: adminVlan === null ? 'none' : 'admin', ...marking(adminVlan) };
   }
 }
 

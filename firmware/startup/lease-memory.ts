@@ -17,7 +17,7 @@ export function saveLease(memory: RecordStore, lease: Lease, wallClock: number, 
   const { boundAt, ...rest } = lease;
   const age = (now - boundAt) / 1000;
   const expiresAt = lease.leaseSeconds === INFINITE ? null : wallClock - age + lease.leaseSeconds * 1000;
-  const record: LeaseRecord = { ...rest, expiresAt };
+  const record: LeaseRecord = { expiresAt, ...rest };
   memory.set(KEY, octetsOf(JSON.stringify(record)));
 }
 
