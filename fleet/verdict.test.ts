@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import type { EventType, StageName, TraceEvents } from '../hal/trace.ts';
+import { Journey } from './journey.ts';
+import { isDecided, verdictOf } from './verdict.ts';
+
+type Step = { [T in EventType]: readonly [T, TraceEvents[T]] }[EventType];
+
+const POWER: Step = ['power.on', { source: 'poe', class: 3, allocatedMilliwatts: 15_400 }];
+const LINK: Step = ['link.up', { speed: 1000 }];
+const enter = (stage: StageName): Step => ['stage.enter', { stage }];
+const failed = (stage: StageName, reason: string): Step => ['stage.leave', { stage, outcome: 'failed', reason }];
+const done = (stage: StageName): Step => ['stage.leave', { stage, outcome: 'done' }];
+const REGISTERED: Step = [
+  'registration.accepted',
+  { host: '10.0.0.1', port: 2000, protocol: 'sccp', transport: 'tcp', lines: ['1'], elapsed: 1, keepaliveSeconds: 30 },
+];
+
+function journey(...steps: readonly Step[]): Journey {
+  const made = new Journey('SEP020000000001');
+  made.begin();
+  for (const [type, fields] of steps) made.hear(0, type, fields);
+  return made;
+}
+
+describe('the verdict on a phone', () => {
+  it.each<[string, readonly Step[], string, string, boolean]>([
+    ['without power', [], 'power', 'power.none', false],
+    ['without a cable', [POWER, enter('voice-vlan')], 'voice-vlan', 'link.down', false],
+    ['whose VLAN is not decided', [POWER, enter('voice-vlan'), LINK], 'voice-vlan', 'vlan.undecided', false],
+    ['still in its first DHCP round', [POWER, LINK, enter('address')], 'address', 'dhcp.no-offer', false],
+    [
+      'with no DHCP server',
+      [POWER, LINK, enter('address'), failed('address', 'dhcp.no-offer'), enter('address')],
+      'address',
+      'dhcp.no-offer',
+      true,
+    ],
+    [
+      'that waits for its file',
+      [POWER, enter('ctl-file'), failed('ctl-file', 'tftp.timeout'), enter('configuration')],
+      'configuration',
+      'tftp.timeout',
+      false,
+    ],
+    [
+      'with no file',
+      [POWER, enter('configuration'), failed('configuration', 'config.not-found')],
+      'configuration',
+      'config.not-found',
+      true,
+    ],
+    [
+      'that was rejected',
+      [
+        POWER,
+        enter('call-manager'),
+        ['registration.rejected', { host: '10.0.0.1', reason: 'Error DBConfig' }],
+        failed('call-manager', 'register.rejected'),
+      ],
+      'call-manager',
+      'register.rejected',
+      true,
+    ],
+    [
+      'whose call manager is gone',
+      [POWER, enter('call-manager'), failed('call-manager', 'callmanager.unreachable')],
+      'call-manager',
+      'callmanager.unreachable',
+      true,
+    ],
+    [
+      'with nothing in flash',
+      [
+        POWER,
+        enter('image'),
+        failed('image', 'image.none'),
+        ['fault', { reason: 'nothing-to-run', detail: 'slot A: empty' }],
+      ],
+      'image',
+      'image.none',
+      true,
+    ],
+    [
+      'whose software faults',
+      [POWER, enter('address'), ['fault', { reason: 'exception', detail: 'TypeError: x' }]],
+      'address',
+      'phone.exception',
+      true,
+    ],
+    ['that failed for an unknown reason', [POWER, failed('address', 'new.reason')], 'address', 'new.reason', true],
+    [
+      'on its way back',
+      [POWER, failed('call-manager', 'registration.closed')],
+      'call-manager',
+      'registration.closed',
+      false,
+    ],
+  ])('%s', (_name, steps, stage, cause, decided) => {
+    const made = journey(...steps);
+    expect(verdictOf(made)).toMatchObject({ outcome: 'not-registered', stage, cause });
+    expect(isDecided(made)).toBe(decided);
+  });
+
+  it('says what the call manager said', () => {
+    const { text, lookAt } = verdictOf(
+      journey(
+        POWER,
+        ['registration.rejected', { host: '10.0.0.1', reason: 'Error DBConfig' }],
+        failed('call-manager', 'register.rejected'),
+      ),
+    );
+    expect(text).toContain('Error DBConfig');
+    expect(lookAt.length).toBeGreaterThan(0);
+  });
+
+  it('is registered once it is, whatever failed before', () => {
+    const made = journey(POWER, failed('address', 'dhcp.no-offer'), REGISTERED, done('call-manager'));
+    expect(verdictOf(made)).toMatchObject({ outcome: 'registered', cause: 'registered' });
+    expect(isDecided(made)).toBe(true);
+    made.hear(0, 'registration.lost', { host: '10.0.0.1', reason: 'closed' });
+    expect(verdictOf(made).outcome).toBe('not-registered');
+  });
+
+  it('is overcome by leaving the step well', () => {
+    const made = journey(POWER, failed('address', 'dhcp.no-offer'), done('address'), enter('tftp-server'));
+    expect(verdictOf(made)).toMatchObject({ stage: 'tftp-server', cause: 'tftp.no-server' });
+  });
+
+  it('of one that this program stopped is refused', () => {
+    const made = journey(POWER, enter('address'));
+    made.refusal = 'mac.in-use';
+    expect(verdictOf(made)).toMatchObject({ outcome: 'refused', cause: 'mac.in-use' });
+    expect(isDecided(made)).toBe(true);
+  });
+
+  it('of one whose turn has not come says so', () => {
+    expect(verdictOf(new Journey('SEP020000000001')).cause).toBe('ramp.not-started');
+  });
+});
