@@ -1,6 +1,6 @@
 /** `Ringlist.xml` and the ring files that it names: what a phone takes of them. */
-import { Parser } from 'htmlparser2';
 import { utf8 } from '../wire/text.ts';
+import { XmlReader, type XmlSink } from './config/xml-reader.ts';
 
 export interface Ring {
   readonly displayName: string;
@@ -20,50 +20,47 @@ const FEWEST_SAMPLES = 240;
 
 /** Null for what is no list of rings. Entries without a file, and those beyond the fiftieth, are left out. */
 export function parseRingList(octets: Uint8Array): readonly Ring[] | null {
-  const rings: Ring[] = [];
-  let root: string | null = null;
-  let ring: { displayName: string; fileName: string } | null = null;
-  let element = '';
-  const parser = new Parser(
-    {
-      onopentagname: (name) => {
-        root ??= name;
-        element = name;
-        if (name === 'Ring') ring = { displayName: '', fileName: '' };
-      },
-      ontext: (text) => {
-        if (ring === null) return;
-        if (element === 'DisplayName') ring.displayName += text;
-        else if (element === 'FileName') ring.fileName += text;
-      },
-      onclosetag: (name) => {
-        element = '';
-        if (name !== 'Ring' || ring === null) return;
-        const displayName = ring.displayName.trim().slice(0, MAX_RING_NAME);
-        const fileName = ring.fileName.trim();
-        if (fileName !== '' && rings.length < MAX_RINGS) rings.push({ displayName, fileName });
-        ring = null;
-      },
-    },
-    { xmlMode: true, decodeEntities: true },
-  );
-  parser.end(utf8(octets));
-  return root === 'CiscoIPPhoneRingList' || root === 'CiscoIPPhoneRinglist' ? rings : null;
+  const reader = new RingListReader();
+  new XmlReader(utf8(octets), reader).read();
+  const isRingList = reader.root === 'CiscoIPPhoneRingList' || reader.root === 'CiscoIPPhoneRinglist';
+  return isRingList ? reader.rings : null;
 }
 
 /** The name of the first element; null when there is none. */
 export function rootElement(octets: Uint8Array): string | null {
-  let root: string | null = null;
-  const parser = new Parser(
-    {
-      onopentagname: (name) => {
-        root ??= name;
-      },
-    },
-    { xmlMode: true, decodeEntities: false },
-  );
-  parser.end(utf8(octets));
-  return root;
+  const reader = new RingListReader();
+  new XmlReader(utf8(octets), reader).read();
+  return reader.root;
+}
+
+class RingListReader implements XmlSink {
+  readonly rings: Ring[] = [];
+  root: string | null = null;
+  #ring: { displayName: string; fileName: string } | null = null;
+  #element = '';
+
+  startTag(name: string): void {
+    this.root ??= name;
+    this.#element = name;
+    if (name === 'Ring') this.#ring = { displayName: '', fileName: '' };
+  }
+
+  attribute(): void {}
+
+  text(piece: string): void {
+    if (this.#ring === null) return;
+    if (this.#element === 'DisplayName') this.#ring.displayName += piece;
+    else if (this.#element === 'FileName') this.#ring.fileName += piece;
+  }
+
+  endTag(name: string): void {
+    this.#element = '';
+    if (name !== 'Ring' || this.#ring === null) return;
+    const displayName = this.#ring.displayName.trim().slice(0, MAX_RING_NAME);
+    const fileName = this.#ring.fileName.trim();
+    if (fileName !== '' && this.rings.length < MAX_RINGS) this.rings.push({ displayName, fileName });
+    this.#ring = null;
+  }
 }
 
 /** Null, or why the phone rings its default ring instead. */

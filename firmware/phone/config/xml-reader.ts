@@ -16,7 +16,7 @@ export interface XmlSink {
   attribute(name: string, value: string): void;
   /** What stands between two tags can come in several pieces. */
   text(piece: string): void;
-  endTag(): void;
+  endTag(name: string): void;
 }
 
 const TAB = 0x09;
@@ -132,8 +132,7 @@ export class XmlReader {
   }
 
   #close(): void {
-    this.#open.pop();
-    this.#sink.endTag();
+    this.#sink.endTag(this.#open.pop()!);
   }
 
   /** Returns where the attribute is over. */
