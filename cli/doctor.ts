@@ -1,9 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { hostFacts, refuseInterface } from '../fleet/public.ts';
+import { libc } from '../hal/host/libc.ts';
+import { MachineLack } from '../hal/host/machine-lack.ts';
+import { interfaceIndex } from '../hal/host/network-interface.ts';
 import { imageDirectory } from '../images/public.ts';
 import { DEVELOPMENT_KEY_ID } from '../storage/development-key.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { Output, type OutputOptions } from './output.ts';
+import { nicOf } from './real-run.ts';
 
 /** `missing`: nothing runs without it. `limited`: something does not; `remedy` says what to do. */
 type State = 'ok' | 'limited' | 'missing';
@@ -20,10 +25,23 @@ const MINIMUM_NODE = [20, 19] as const;
 /** linux/capability.h. */
 const CAP_NET_RAW = 13n;
 
-/** `sepia doctor`: can this machine run it? */
-export function doctor(options: OutputOptions): ExitCode {
-  const output = new Output(options);
-  const findings = [checkNode(), checkNpm(), checkImages(), checkRawSockets(), bootKey()];
+export interface DoctorTexts extends OutputOptions {
+  readonly nic?: string;
+}
+
+/** `sepia doctor`: can this machine run it? With `--nic`, on that interface? */
+export function doctor(texts: DoctorTexts): ExitCode {
+  const output = new Output(texts);
+  const nic = texts.nic === undefined ? null : nicOf(texts.nic);
+  const findings = [
+    checkNode(),
+    checkNpm(),
+    checkImages(),
+    checkRawSockets(),
+    checkDriver(),
+    bootKey(),
+    ...(nic?.kind === 'af-packet' ? checkInterface(nic.interface) : []),
+  ];
   for (const finding of findings) {
     output.object(finding);
     const remedy = finding.remedy === null ? '' : `: ${finding.remedy}`;
@@ -71,6 +89,80 @@ function checkRawSockets(): Finding {
         found: 'no CAP_NET_RAW',
         remedy: 'only the virtual wire and udp: work; for a real wire run as root or give node the capability',
       };
+}
+
+/** The packet socket is opened through the C library, which koffi calls. */
+function checkDriver(): Finding {
+  try {
+    const count = libc().interfaceNames().length;
+    return { check: 'af-packet', state: 'ok', found: `driver loaded, ${count} interfaces`, remedy: null };
+  } catch (error) {
+    return {
+      check: 'af-packet',
+      state: 'limited',
+      found: (error as Error).message,
+      remedy: 'only the virtual wire and udp: work; install koffi for this platform (npm install)',
+    };
+  }
+}
+
+/** What stands in the way of phones on this interface, in the order in which one meets it. */
+function checkInterface(name: string): Finding[] {
+  try {
+    interfaceIndex(name);
+  } catch (error) {
+    if (!(error instanceof MachineLack)) throw error;
+    return [{ check: name, state: 'missing', found: error.message, remedy: 'ip link shows what there is' }];
+  }
+  return [checkLink(name), checkUse(name), checkOffloads(name)];
+}
+
+function checkLink(name: string): Finding {
+  const state = textIn(`/sys/class/net/${name}/operstate`);
+  if (state === null || state === 'up' || state === 'unknown') {
+    return { check: 'link', state: 'ok', found: `${name} is up`, remedy: null };
+  }
+  const remedy = `ip link set ${name} up, and look at the cable`;
+  return { check: 'link', state: 'limited', found: `${name} is ${state}`, remedy };
+}
+
+function checkUse(name: string): Finding {
+  const refusal = refuseInterface(name, hostFacts(name), false);
+  return refusal === null
+    ? { check: 'use', state: 'ok', found: `${name} is not used by this machine itself`, remedy: null }
+    : { check: 'use', state: 'limited', found: factOf(refusal), remedy: 'take another interface' };
+}
+
+/** The refusal without its verb and without the option that allows it. */
+function factOf(refusal: string): string {
+  return refusal.replace(/^Refused: /, '').replace(/;.*$/, '');
+}
+
+/** What the interface puts together on receive is no frame that any phone could have got. */
+const OFFLOADS = ['generic-receive-offload', 'large-receive-offload'];
+
+function checkOffloads(name: string): Finding {
+  const { stdout, status } = spawnSync('ethtool', ['-k', name], { encoding: 'utf8' });
+  if (status !== 0) {
+    return { check: 'offloads', state: 'limited', found: 'cannot be seen', remedy: 'install ethtool' };
+  }
+  const on = OFFLOADS.filter((offload) => new RegExp(`^${offload}: on`, 'm').test(stdout));
+  return on.length === 0
+    ? { check: 'offloads', state: 'ok', found: 'frames arrive as they were sent', remedy: null }
+    : {
+        check: 'offloads',
+        state: 'limited',
+        found: `${on.join(' and ')} on`,
+        remedy: `ethtool -K ${name} gro off lro off`,
+      };
+}
+
+function textIn(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return null;
+  }
 }
 
 function bootKey(): Finding {
