@@ -52,7 +52,7 @@ describe.each([DNSMASQ, KEA, ISC].map((peer) => [peer.name, peer] as const))('DH
     phone.phone.powerOn();
   };
 
-  const states = () => phone.remarks.filter((line) => line.startsWith('DHCP: DHCP ')).map((line) => line.slice(11));
+  const states = () => phone.all('dhcp.state').map(({ state }) => state.replace('DHCP ', ''));
 
   it('a lease with option 150, given back', async () => {
     const file = peers.path('lease.pcapng');
@@ -105,7 +105,7 @@ describe.each([DNSMASQ, KEA, ISC].map((peer) => [peer.name, peer] as const))('DH
     boot({ mac: autoMac(0, 0, 5) });
     await phone.next('dhcp.bound');
     const twice = () => (states().length >= 7 ? true : null);
-    await eventually('two renewals', 3 * RENEW + 5, twice, () => phone.story());
+    await phone.until('two renewals', 3 * RENEW + 5, twice);
     expect(states().slice(0, 7)).toEqual(['INIT', 'REQUESTING', 'BOUND', 'RENEWING', 'BOUND', 'RENEWING', 'BOUND']);
     expect(phone.all('dhcp.lost')).toEqual([]);
     await recorder.stop();
@@ -120,10 +120,10 @@ describe.each([DNSMASQ, KEA, ISC].map((peer) => [peer.name, peer] as const))('DH
     await phone.next('dhcp.bound');
     await server.stop();
     expect((await phone.next('dhcp.lost', LEASE + 5)).reason).toBe('expired');
-    expect(phone.remarks).toContain('DHCP: DHCP REBINDING');
+    expect(states()).toContain('REBINDING');
     // Back at the step that has nothing any more.
     const entered = () => phone.all('stage.enter').filter(({ stage }) => stage === 'address').length;
-    await eventually('the step is entered again', 5, () => (entered() === 2 ? true : null));
+    await phone.until('the step is entered again', 5, () => (entered() === 2 ? true : null));
     expect(phone.phone.panel.text.join()).toContain('Configuring IP');
   });
 });

@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { autoMac, deviceName } from '../../device/identity.ts';
 import { sharedVector, sharedVectorNames } from '../support/shared-vectors.ts';
 import { startDnsmasq } from './support/dnsmasq.ts';
-import { eventually } from './support/eventually.ts';
 import { PeerNamespace } from './support/peer-namespace.ts';
 import { startTftpd } from './support/tftpd.ts';
 import { WirePhone } from './support/wire-phone.ts';
@@ -51,13 +50,13 @@ describe('configuration files of the field, from tftpd-hpa', () => {
           .all('status')
           .map(({ message }) => message)
           .join('\n');
-      const outcome = await eventually(
+      const outcome = await phone.until(
         'the configuration is judged',
         15,
         () => phone.outcomes().configuration ?? null,
-        () => phone.story(),
       );
-      expect(phone.all('file.done').at(-1)).toMatchObject({ outcome: 'received', bytes: octets.length, via: 'tftp' });
+      const fetched = phone.all('file.done').find((file) => file.name === `${deviceName(mac)}.cnf.xml`);
+      expect(fetched).toMatchObject({ outcome: 'received', bytes: octets.length, via: 'tftp' });
       const names = callManagerNames(new TextDecoder().decode(octets));
       const hosts = phone.all('config.applied').flatMap(({ callManagers }) => callManagers.map(({ host }) => host));
       expect([...new Set(hosts)]).toEqual([...new Set(names)]);

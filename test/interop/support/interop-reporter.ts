@@ -47,7 +47,7 @@ export class InteropReporter implements Reporter {
   #printPeers(): void {
     const rows = [
       ['peer', 'version', 'as'],
-      ...peersOfRun().map((row) => [row.peer, row.version, row.roles.join(', ')]),
+      ...peersOfRun().map((row) => [row.peer, row.version, row.roles.join('; ')]),
     ];
     const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
     this.#print('');

@@ -47,6 +47,9 @@ export interface WirePhoneOptions {
 /** The waits of a real phone, cut to what a test can wait for. Nothing is cut that a peer on the same machine could need. */
 const SHORT_WAITS: Partial<TunableValues> = { 'vlan.totalWait': 4, 'cdp.bootQueries': 2, 'lldp.bootWait': 4 };
 
+/** Of each kind, in an error message. */
+const STORY_LINES = 25;
+
 const SHUTDOWN_LIMIT = 2 * SECOND;
 
 /** A telephone on a network interface, in real time, every event kept. */
@@ -94,12 +97,17 @@ export class WirePhone {
 
   /** Fields of the next event of this type, after the first `skip` of them, within so many seconds. */
   async next<T extends keyof TraceEvents>(type: T, seconds = 20, skip = 0): Promise<TraceEvents[T]> {
-    return await eventually(
-      `${type} of ${this.phone.board.deviceName}`,
-      seconds,
-      () => this.all(type)[skip] ?? null,
-      () => this.story(),
-    );
+    return await this.until(type, seconds, () => this.all(type)[skip] ?? null);
+  }
+
+  /** As `eventually`, and over at once when the software breaks down. */
+  async until<T>(what: string, seconds: number, ask: () => T | null): Promise<T> {
+    const askWhole = () => {
+      const [fault] = this.all('fault');
+      if (fault !== undefined) throw new Error(`fault: ${fault.detail}`);
+      return ask();
+    };
+    return await eventually(`${what}: ${this.phone.board.deviceName}`, seconds, askWhole, () => this.story());
   }
 
   all<T extends keyof TraceEvents>(type: T): TraceEvents[T][] {
@@ -119,7 +127,7 @@ export class WirePhone {
   story(): string {
     const told = this.events.filter(({ type }) => type !== 'panel');
     const lines = told.map(({ at, type, fields }) => `${at.toFixed(3)} ${type} ${JSON.stringify(fields)}`);
-    return [...lines, ...this.remarks].join('\n');
+    return [...lines.slice(-STORY_LINES), ...this.remarks.slice(-STORY_LINES)].join('\n');
   }
 
   /** Leaves the network in order, and lets go of the interface. */
