@@ -16,6 +16,8 @@ export type LabEvent =
       readonly outcome: 'granted' | 'refused' | 'lowered' | 'adjusted' | 'cut' | 'restored';
       readonly milliwatts: number;
     }
+  /** Port security: one station too many, and the port is shut (err-disabled). */
+  | { readonly type: 'switch.security'; readonly port: string; readonly station: string; readonly maximum: number }
   | { readonly type: 'switch.vlan'; readonly port: string; readonly voiceVlan: string }
   | {
       readonly type: 'dhcp';

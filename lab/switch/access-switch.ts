@@ -8,6 +8,7 @@
  *  - snooping: a broadcast that concerns one station (a DHCP reply by its client hardware address, an ARP request by its target) goes to that
  *    station's port, as DHCP snooping and ARP suppression do it. What concerns nobody known still floods.
  */
+import { macText } from '../../firmware/wire/address.ts';
 import { mac as macAt, u16, u32 } from '../../firmware/wire/octets.ts';
 import type { Ipv4, LinkState, Mac } from '../../hal/nic.ts';
 import type { Timeline } from '../../hal/timeline.ts';
@@ -190,16 +191,18 @@ export class AccessSwitch implements PortOwner {
   }
 
   receive(port: SwitchPort, bytes: Uint8Array, length: number): void {
-    if (!port.state.up) return;
+    if (!port.state.up || port.shut) return;
     this.counters.received += 1;
     if (length < HEADER_LENGTH || (bytes[6]! & 1) !== 0) {
       this.counters.dropped += 1;
       return;
     }
     const isGroup = (bytes[0]! & 1) !== 0;
-    if (isGroup && this.#consumed(port, bytes, length)) return;
     const tci = tciOf(bytes, length);
     const vlan = port.vlanOf(tci);
+    // Announcements count too: a phone that sends CDP tagged and untagged is learned in both VLANs.
+    if (port.options.maximumStations !== null && vlan >= 0 && !this.#admit(port, vlan, macAt(bytes, 6))) return;
+    if (isGroup && this.#consumed(port, bytes, length)) return;
     if (vlan < 0) {
       this.counters.wrongVlan += 1;
       return;
@@ -221,6 +224,28 @@ export class AccessSwitch implements PortOwner {
       this.counters.forwarded += 1;
       this.#send(to, vlan, tci, bytes, length);
     }
+  }
+
+  #admit(port: SwitchPort, vlan: number, station: Mac): boolean {
+    if (port.admits(vlan, station)) return true;
+    port.shut = true;
+    this.announcer.linkDown(port);
+    if (port.hasPowerState) this.power.forget(port.power);
+    const maximum = port.options.maximumStations ?? 0;
+    this.#events(this.#timeline.now(), {
+      type: 'switch.security',
+      port: port.name,
+      station: macText(station),
+      maximum,
+    });
+    port.wire.phy?.(false);
+    return false;
+  }
+
+  /** Opens a port that port security has shut. */
+  recover(port: SwitchPort): void {
+    port.recover();
+    port.wire.phy?.(true);
   }
 
   /** Frames for the switch itself: CDP on a Cisco port, LLDP, and whatever no bridge forwards (IEEE 802.1Q 8.6.3). */

@@ -83,6 +83,7 @@ export function lldpMessage(identity: SwitchIdentity, port: SwitchPort): lldp.Me
     { kind: 'macPhy', autoNegotiation: 3, pmd: PMD_10_100_1000, mau: mauOf(port.state.speed) },
   ];
   if (port.medHeard) tlvs.push(...medTlvs(port, options));
+  if (options.poe && port.classification !== null) tlvs.push(powerViaMdi(port, port.classification));
   return {
     chassisId: { kind: 'mac', mac: identity.mac },
     portId: { kind: 'text', subtype: INTERFACE_NAME, text: port.shortName },
@@ -98,6 +99,25 @@ const INTERFACE_NAME = 5;
 
 /** 10BASE-T, 100BASE-TX in both duplexes and 1000BASE-T full duplex, in the bit order of RFC 4836's ifMauAutoNegCapAdvertisedBits. */
 const PMD_10_100_1000 = 0x6c01;
+
+/** 802.3at 79.3.2: what the device asked for comes back as it was, beside what it is allocated. */
+function powerViaMdi(port: SwitchPort, asked: lldp.PowerClassification): lldp.Tlv {
+  const allocated = Math.floor(port.power.allocated / 100);
+  return {
+    kind: 'powerViaMdi',
+    support: PSE_SUPPORT,
+    pair: SIGNAL_PAIR,
+    powerClass: CLASS_4,
+    classification: { ...asked, type: PSE_TYPE_2, source: 1, allocated },
+    rest: NO_OCTETS,
+  };
+}
+
+/** Port class PSE, supported, enabled, pair control. */
+const PSE_SUPPORT = 0x0f;
+const SIGNAL_PAIR = 1;
+const CLASS_4 = 5;
+const PSE_TYPE_2 = 0;
 
 /** RFC 4836: 30 is 1000BASE-T full duplex, 16 is 100BASE-TX full duplex. */
 function mauOf(speed: number): number {

@@ -84,6 +84,7 @@ export class Announcer {
   linkDown(port: SwitchPort): void {
     port.forgetNeighbors();
     port.medHeard = false;
+    port.classification = null;
     port.fastStarts = 0;
     port.cdpSpoken = false;
     port.cdpDueAt = NEVER;
@@ -216,8 +217,12 @@ export class Announcer {
 
   #negotiateLldp(port: SwitchPort, message: lldp.Message): boolean {
     const wanted = lldp.find(message, 'medPower');
-    if (wanted === undefined || wanted.type !== 1) return false;
-    const changed = this.#power.negotiate(port.power, 'lldp', [wanted.tenths * 100], 0);
+    const asked = lldp.find(message, 'powerViaMdi')?.classification ?? null;
+    const tenths = asked?.requested ?? (wanted?.type === 1 ? wanted.tenths : null);
+    if (tenths === null) return false;
+    const news = asked !== null && port.classification === null;
+    port.classification = asked;
+    const changed = this.#power.negotiate(port.power, 'lldp', [tenths * 100], 0) || news;
     if (changed) this.#tellPower(port);
     return changed;
   }

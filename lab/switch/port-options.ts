@@ -21,6 +21,11 @@ export interface PortOptions {
   readonly trustPcPort: boolean;
   /** `switchport priority extend cos N`: what it writes there otherwise. */
   readonly pcPortCos: number;
+  /**
+   * `switchport port-security maximum N`: stations that the port learns, counted in each VLAN; one more shuts the port (`violation shutdown`). Null is
+   * without. A phone that speaks CDP tagged as well is a station in two VLANs.
+   */
+  readonly maximumStations: number | null;
   /** LLDP-MED policy for voice and for voice signalling: 802.1p priority and DSCP. */
   readonly voiceMark: { readonly priority: number; readonly dscp: number };
   readonly signalingMark: { readonly priority: number; readonly dscp: number };
@@ -38,6 +43,7 @@ export const PHONE_PORT: PortOptions = Object.freeze({
   protected: false,
   trustPcPort: false,
   pcPortCos: 0,
+  maximumStations: null,
   voiceMark: Object.freeze({ priority: 5, dscp: 46 }),
   signalingMark: Object.freeze({ priority: 3, dscp: 24 }),
 });

@@ -1,3 +1,4 @@
+import type * as lldp from '../../firmware/wire/lldp.ts';
 import type { LinkState, Mac } from '../../hal/nic.ts';
 import { type Instant, NEVER } from '../../hal/timer.ts';
 import type { WireEnd, WireReceiver } from '../../hal/wire-end.ts';
@@ -58,7 +59,13 @@ export class SwitchPort implements WireReceiver, Station {
   cdpSpoken = false;
   /** Fast-start frames still to send (TIA-1057 11.2.1). */
   fastStarts = 0;
+  /** Of the 802.3 power TLV that the device sent last; null when it sent none since the link is up. */
+  classification: lldp.PowerClassification | null = null;
   #power: PortPower | null = null;
+  /** Port security: stations heard, each with its VLAN. Null on a port without it. */
+  #stations: Set<number> | null = null;
+  /** Shut by port security: nothing passes until `recover`. */
+  shut = false;
 
   constructor(owner: PortOwner, index: number, name: string, wire: WireEnd, options: PortOptions) {
     this.#owner = owner;
@@ -117,6 +124,24 @@ export class SwitchPort implements WireReceiver, Station {
     this.#others = null;
   }
 
+  /** Counts a station in a VLAN; false when it is one too many. */
+  admits(vlan: number, mac: Mac): boolean {
+    const { maximumStations } = this.#options;
+    if (maximumStations === null) return true;
+    this.#stations ??= new Set();
+    const key = mac * 4096 + vlan;
+    if (this.#stations.has(key)) return true;
+    if (this.#stations.size >= maximumStations) return false;
+    this.#stations.add(key);
+    return true;
+  }
+
+  /** `shutdown`, `no shutdown`: the port is open again and has forgotten whom it knew. */
+  recover(): void {
+    this.shut = false;
+    this.#stations = null;
+  }
+
   /** `Gi1/0/7`, as LLDP and the console show it. */
   get shortName(): string {
     return this.name.replace(/^([A-Z][a-z])[A-Za-z]*/, '$1');
@@ -129,7 +154,10 @@ export class SwitchPort implements WireReceiver, Station {
   link(state: LinkState): void {
     if (state.up === this.state.up && state.speed === this.state.speed) return;
     this.state = state;
-    if (!state.up) this.generation += 1;
+    if (!state.up) {
+      this.generation += 1;
+      this.#stations = null;
+    }
     this.#owner.linkChanged(this, state);
   }
 
