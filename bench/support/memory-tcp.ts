@@ -29,7 +29,7 @@ export class MemoryTcp implements Sockets {
   readonly #alarm: Alarm;
   readonly #queue: Delivery[] = [];
   readonly #listeners = new Map<number, (now: Instant, socket: TcpSocket) => TcpSink>();
-  #nextPort = 49_152;
+  #nextPort = 0;
 
   constructor(timeline: Timeline, address: Ipv4, delay: Duration) {
     this.#timeline = timeline;
@@ -54,7 +54,7 @@ export class MemoryTcp implements Sockets {
 
   /** Connects a station of the given address to a listener here. */
   connectFrom(address: Ipv4, port: number, sink: TcpSink): TcpSocket {
-    const near = { address, port: this.#nextPort++ };
+    const near = { address, port: 49_152 + (this.#nextPort++ % 16_384) };
     const far = { address: this.address, port };
     const client = new MemorySocket(this, near, far);
     const server = new MemorySocket(this, far, near);

@@ -9,6 +9,12 @@ import { copyOf, headerEnd, MAX_MESSAGE } from './message.ts';
 export const NO_FRAME = new Malformed('SIP', 'no message on the stream');
 export const NO_LENGTH = new Malformed('SIP', 'a Content-Length that says nothing');
 
+/** Octets in which a Content-Length field is looked for: white space and nine digits are well within. */
+const LONGEST_LENGTH_FIELD = 64;
+
+const LOWER_CASE = 0x20;
+const LETTER_C = 0x63;
+const LETTER_L = 0x6c;
 const CR = 13;
 const LF = 10;
 
@@ -49,14 +55,26 @@ function messageLength(bytes: Uint8Array, at: number): number | Malformed {
   const end = headerEnd(bytes, at, bytes.length);
   if (end === -1) return bytes.length - at > MAX_MESSAGE ? NO_FRAME : 0;
   if (end - at > MAX_MESSAGE) return NO_FRAME;
-  const lengths = [...latin1(bytes, at, end - at).matchAll(/\r\n(?:content-length|l)[ \t]*:[ \t]*([^\r]*)/gi)];
-  let body = 0;
-  for (const [index, [, text = '']] of lengths.entries()) {
-    if (!/^\d{1,9}\s*$/.test(text)) return NO_LENGTH;
-    if (index > 0 && Number(text) !== body) return NO_LENGTH;
-    body = Number(text);
+  let body: number | null = null;
+  for (let line = lineAfter(bytes, at, end); line < end; line = lineAfter(bytes, line, end)) {
+    const first = bytes[line]! | LOWER_CASE;
+    if (first !== LETTER_C && first !== LETTER_L) continue;
+    const text = latin1(bytes, line, Math.min(end - line, LONGEST_LENGTH_FIELD));
+    const match = /^(?:content-length|l)[ \t]*:[ \t]*([^\r]*)\r/i.exec(text);
+    if (match === null) continue;
+    if (!/^\d{1,9}[ \t]*$/.test(match[1]!)) return NO_LENGTH;
+    if (body !== null && Number(match[1]) !== body) return NO_LENGTH;
+    body = Number(match[1]);
   }
-  return end - at + body > MAX_MESSAGE ? NO_FRAME : end - at + body;
+  const length = end - at + (body ?? 0);
+  return length > MAX_MESSAGE ? NO_FRAME : length;
+}
+
+/** Offset of the line behind the one that `from` is in. */
+function lineAfter(bytes: Uint8Array, from: number, end: number): number {
+  let at = from;
+  while (at < end && bytes[at] !== LF) at++;
+  return at + 1;
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
