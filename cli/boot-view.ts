@@ -9,8 +9,10 @@ import { type Style, styleFor } from './style.ts';
 /** Draws the boot of one phone from its events. */
 export interface BootView {
   hear(event: StreamEvent): void;
-  /** Takes a line about all phones. */
+  /** How far all phones are; the last one counts. */
   summary(line: string): void;
+  /** Something that the operator should know now. */
+  note(line: string): void;
   /** The phone is where it was to come: shows its face, if that is not on the screen already. */
   finish(): void;
 }
@@ -79,6 +81,10 @@ export class PlainBootView implements BootView {
     this.#write(line);
   }
 
+  note(line: string): void {
+    this.#write(line);
+  }
+
   finish(): void {
     const face = faceLines(this.#panel, this.#style);
     const text = face.join('\n');
@@ -102,6 +108,7 @@ export class LiveBootView implements BootView {
   #news: string[] = [];
   #panel: PanelState = DARK_PANEL;
   #summary = '';
+  #note = '';
   /** Lines of the last drawing. */
   #height = 0;
 
@@ -142,6 +149,11 @@ export class LiveBootView implements BootView {
     this.#draw();
   }
 
+  note(line: string): void {
+    this.#note = line;
+    this.#draw();
+  }
+
   finish(): void {
     this.#draw();
   }
@@ -160,8 +172,8 @@ export class LiveBootView implements BootView {
       if (current?.stage === stage) return this.#style.bright(row(stage, '…      ', current.at, ''));
       return this.#style.dim(row(stage, '', null, ''));
     });
-    const summary = this.#summary === '' ? [] : [this.#summary];
-    const lines = [...rows, ...faceLines(this.#panel, this.#style), ...this.#news, ...summary];
+    const below = [this.#summary, this.#note].filter((line) => line !== '');
+    const lines = [...rows, ...faceLines(this.#panel, this.#style), ...this.#news, ...below];
     const { columns = 80, rows: screenRows = 24 } = this.#stream;
     // What does not fit would scroll away and be drawn twice: the steps at the top give way.
     const shown = lines.slice(-Math.max(1, screenRows - 1)).map((line) => cut(line, columns - 1));

@@ -80,19 +80,24 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
     });
   }
   const exitWhen = settings.exitWhen ?? 'never';
+  const note = (line: string): void => view?.note(line);
   try {
-    return await session.run(world, {
-      rate: DEMO_RATE,
-      exitWhen,
-      timeoutSeconds: settings.timeoutSeconds,
-      warp: !realistic,
-      alwaysLeave: false,
-      canary: false,
-      whenAllRegistered: () => {
-        view?.finish();
-        if (exitWhen === 'never') output.line('Registered. Ctrl-C unregisters and ends.');
+    return await session.run(
+      world,
+      {
+        rate: DEMO_RATE,
+        exitWhen,
+        timeoutSeconds: settings.timeoutSeconds,
+        warp: !realistic,
+        alwaysLeave: false,
+        canary: false,
+        whenAllRegistered: () => {
+          view?.finish();
+          if (exitWhen === 'never') note('Registered. Ctrl-C unregisters and ends.');
+        },
       },
-    });
+      { note },
+    );
   } finally {
     capture?.close();
   }

@@ -114,12 +114,14 @@ export async function fleet(texts: FleetTexts): Promise<ExitCode> {
         canary: reachesOthers(nic) && count > 1,
         ...(rules === null ? {} : { stopReason: () => rules.stopReason() }),
       },
-      ({ outcome, verdicts, run }) => {
-        progress.end();
-        const facts = { census, run, outcome, verdicts, model: model.name, nic: texts.nic, macRun, rate };
-        const result = fleetResult({ ...facts, seed: settings.seed, overrides: settings.overrides });
-        stream.tell(world.timeline.now(), null, 'fleet.result', result);
-        if (!output.json) output.line(JSON.stringify({ type: 'fleet.result', ...result }));
+      {
+        ended: ({ outcome, verdicts, run }) => {
+          progress.end();
+          const facts = { census, run, outcome, verdicts, model: model.name, nic: texts.nic, macRun, rate };
+          const result = fleetResult({ ...facts, seed: settings.seed, overrides: settings.overrides });
+          stream.tell(world.timeline.now(), null, 'fleet.result', result);
+          if (!output.json) output.line(JSON.stringify({ type: 'fleet.result', ...result }));
+        },
       },
     );
   } finally {

@@ -100,19 +100,24 @@ export async function phone(texts: PhoneTexts): Promise<ExitCode> {
     const view = bootViewFor(output);
     if (view !== null) session.stream.listen((event) => view.hear(event));
     const exitWhen = settings.exitWhen ?? 'never';
-    return await session.run(world, {
-      rate: 1,
-      exitWhen,
-      timeoutSeconds: settings.timeoutSeconds,
-      warp: texts.realistic !== true,
-      alwaysLeave: nic.kind !== 'virtual',
-      canary: false,
-      stopReason: () => conflict.reason,
-      whenAllRegistered: () => {
-        view?.finish();
-        if (exitWhen === 'never') output.line('Registered. Ctrl-C unregisters and ends.');
+    const note = (line: string): void => view?.note(line);
+    return await session.run(
+      world,
+      {
+        rate: 1,
+        exitWhen,
+        timeoutSeconds: settings.timeoutSeconds,
+        warp: texts.realistic !== true,
+        alwaysLeave: nic.kind !== 'virtual',
+        canary: false,
+        stopReason: () => conflict.reason,
+        whenAllRegistered: () => {
+          view?.finish();
+          if (exitWhen === 'never') note('Registered. Ctrl-C unregisters and ends.');
+        },
       },
-    });
+      { note },
+    );
   } finally {
     capture?.close();
     flash?.close();

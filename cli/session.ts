@@ -21,6 +21,12 @@ export interface RunEnd {
   readonly verdicts: ReturnType<Census['verdicts']>;
 }
 
+export interface RunHooks {
+  readonly ended?: (end: RunEnd) => void;
+  /** Tells people something while the run goes on; a line unless given. */
+  readonly note?: (line: string) => void;
+}
+
 /** Events of one run: who hears them, and how far the phones are. */
 export class Session {
   readonly stream: EventStream;
@@ -50,11 +56,12 @@ export class Session {
   async run(
     world: World,
     options: Omit<RunOptions, 'world' | 'census' | 'stop' | 'silence'>,
-    ended: (end: RunEnd) => void = () => {},
+    hooks: RunHooks = {},
   ): Promise<ExitCode> {
     const { stream, census } = this;
     const output = this.#output;
-    const signals = stopSignals(() => output.line('Leaving the network; Ctrl-C again falls silent at once.'));
+    const note = hooks.note ?? ((line: string) => output.line(line));
+    const signals = stopSignals(() => note('Leaving the network; Ctrl-C again falls silent at once.'));
     const { exitWhen } = options;
     census.expect(world.phones);
     const run = new Run({ ...options, world, census, stop: signals.stop, silence: signals.silence });
@@ -63,7 +70,7 @@ export class Session {
       const verdicts = census.verdicts();
       await run.leave(outcome);
       const code = conclude(outcome, exitWhen, verdicts, { stream, output, at: world.timeline.now() });
-      ended({ outcome, verdicts, run });
+      hooks.ended?.({ outcome, verdicts, run });
       return code;
     } finally {
       signals.release();

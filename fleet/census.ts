@@ -65,13 +65,15 @@ export class Census implements PhoneSinks {
 
   trace(phone: Phone, at: Instant, type: EventType, fields: TraceEvents[EventType]): void {
     const name = phone.board.deviceName;
-    this.#stream.tell(at, name, type, fields);
     const journey = this.#byName.get(name);
-    if (journey === undefined) return;
-    this.measurements.hear(at, journey, type, fields);
-    const was = journey.state === 'registered';
-    journey.hear(at, type, fields);
-    this.#recount(journey, was);
+    if (journey !== undefined) {
+      this.measurements.hear(at, journey, type, fields);
+      const was = journey.state === 'registered';
+      journey.hear(at, type, fields);
+      this.#recount(journey, was);
+    }
+    // Last: whoever hears of it finds it counted.
+    this.#stream.tell(at, name, type, fields);
   }
 
   console(phone: Phone, line: string): void {
