@@ -66,7 +66,7 @@ export class WirePhone {
     const model = modelNamed(options.model ?? '7975')!;
     const mac = options.mac ?? autoMac(0, 0, 0);
     const bootKeys = [developmentKey().bootKey];
-    this.flash = new FlashStock(builtImages(), bootKeys).take(model, mac, model.loads.sccp!);
+    this.flash = new FlashStock(builtImages(), bootKeys).take(model, mac, model.loads.sccp ?? model.loads.sip!);
     const settings = new Settings(RecordStore.open(this.flash, FLASH_MAP.settings));
     for (const [name, text] of Object.entries(options.settings ?? {})) {
       const problem = settings.set(name, text);
