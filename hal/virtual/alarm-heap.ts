@@ -9,11 +9,15 @@ const OUTSIDE = -1;
 /**
  * An indexed binary heap keyed (at, sequence): the order of every timeline, virtual or real. Re-arming moves the entry, so an alarm never
  * occupies more than one place. The keys stand in typed arrays beside the alarms, because comparing them is most of the work.
+ *
+ * The first place stays empty, with its old key, when its alarm is taken out: what fires nearly always arms something that is due soon, which then has its
+ * place at the top at once. Otherwise the last alarm would be brought there, and sink through the whole heap, and the new one rise through it.
  */
 export class AlarmHeap {
   #ats = new Float64Array(INITIAL_CAPACITY);
   #sequences = new Float64Array(INITIAL_CAPACITY);
   readonly #alarms: HeapAlarm[] = [];
+  #firstIsTaken = false;
   /** Counts armings; 2^53 of them outlast any run. */
   #sequence = 0;
   /** The alarm that is on its way to its place, and its key: what `repair` could not find in the heap. */
@@ -33,10 +37,11 @@ export class AlarmHeap {
   }
 
   get size(): number {
-    return this.#alarms.length;
+    return this.#alarms.length - (this.#firstIsTaken ? 1 : 0);
   }
 
   nextAt(): Instant {
+    if (this.#firstIsTaken) this.#replaceFirst();
     return this.#alarms.length === 0 ? NEVER : this.#ats[0]!;
   }
 
@@ -46,8 +51,11 @@ export class AlarmHeap {
 
   /** Takes the first alarm out and returns it; undefined when the heap is empty. */
   pop(): HeapAlarm | undefined {
+    if (this.#firstIsTaken) this.#replaceFirst();
     const first = this.#alarms[0];
-    if (first !== undefined) this.#remove(first);
+    if (first === undefined) return undefined;
+    first.index = OUTSIDE;
+    this.#firstIsTaken = true;
     return first;
   }
 
@@ -63,7 +71,10 @@ export class AlarmHeap {
     const due = at > now ? at : now;
     const sequence = this.#sequence++;
     this.#take(alarm, due, sequence);
-    if (alarm.index === OUTSIDE) {
+    if (alarm.index === OUTSIDE && this.#firstIsTaken) {
+      this.#firstIsTaken = false;
+      this.#siftDown(0, alarm, due, sequence);
+    } else if (alarm.index === OUTSIDE) {
       this.#alarms.push(alarm);
       if (this.#alarms.length > this.#ats.length) this.#grow();
       this.#siftUp(this.#alarms.length - 1, alarm, due, sequence);
@@ -86,6 +97,7 @@ export class AlarmHeap {
     }
     if (this.#inHand !== null) entries.set(this.#inHand, { at: this.#atInHand, sequence: this.#sequenceInHand });
     this.#inHand = null;
+    this.#firstIsTaken = false;
     // What is sorted is a heap.
     const sorted = [...entries].sort(([, a], [, b]) => a.at - b.at || a.sequence - b.sequence);
     this.#alarms.length = sorted.length;
@@ -102,13 +114,24 @@ export class AlarmHeap {
     this.#sequences = sequences;
   }
 
+  /** Nothing came for the first place. */
+  #replaceFirst(): void {
+    this.#firstIsTaken = false;
+    this.#fill(0);
+  }
+
   #remove(alarm: HeapAlarm): void {
     const hole = alarm.index;
+    alarm.index = OUTSIDE;
+    this.#fill(hole);
+  }
+
+  /** Puts the last alarm where there is a hole, and then where it belongs. */
+  #fill(hole: number): void {
     const lastIndex = this.#alarms.length - 1;
     const last = this.#alarms[lastIndex]!;
     const at = this.#ats[lastIndex]!;
     const sequence = this.#sequences[lastIndex]!;
-    alarm.index = OUTSIDE;
     if (hole !== lastIndex) this.#take(last, at, sequence);
     this.#alarms.pop();
     if (hole !== lastIndex) this.#settle(hole, last, at, sequence);
