@@ -141,8 +141,11 @@ function factOf(refusal: string): string {
 /** What the interface puts together on receive is no frame that any phone could have got. */
 const OFFLOADS = ['generic-receive-offload', 'large-receive-offload'];
 
+/** A program of the machine, if it is there. */
+const ETHTOOL = 'ethtool';
+
 function checkOffloads(name: string): Finding {
-  const { stdout, status } = spawnSync('ethtool', ['-k', name], { encoding: 'utf8' });
+  const { stdout, status } = spawnSync(ETHTOOL, ['-k', name], { encoding: 'utf8' });
   if (status !== 0) {
     return { check: 'offloads', state: 'limited', found: 'cannot be seen', remedy: 'install ethtool' };
   }

@@ -4,7 +4,6 @@ export { AddressList } from './address-list.ts';
 export { Capture } from './capture.ts';
 export { Census, type Counts } from './census.ts';
 export { type EventListener, EventStream, type StreamEvent } from './event-stream.ts';
-export { ExpectedWire } from './expected-wire.ts';
 export { type FleetResultFacts, fleetResult } from './fleet-result.ts';
 export { hostFacts } from './host-facts.ts';
 export { MOST_PHONES, macPlan, RUNS, runOf } from './mac-plan.ts';
