@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { autoMac, deviceName } from '../../device/identity.ts';
+import { autoMac, deviceName, formatMac } from '../../device/identity.ts';
 import { modelNamed } from '../../device/models.ts';
+import { Daemon } from './support/daemon.ts';
 import { eventually } from './support/eventually.ts';
 import { complaints, damaged, Recorder, readCapture } from './support/tshark.ts';
 import {
@@ -14,7 +15,8 @@ import {
 import { WirePhone } from './support/wire-phone.ts';
 
 const MODEL = modelNamed('7975')!;
-const NAME = deviceName(autoMac(0, 0, 0));
+const MAC = autoMac(0, 0, 0);
+const NAME = deviceName(MAC);
 const LINES = [{ directoryNumber: '2001', label: '2001', displayName: 'Phone 2001' }];
 
 describe('a whole boot on a real wire', () => {
@@ -159,4 +161,18 @@ describe('a whole boot on a real wire', () => {
     // RegisterAck, CapabilitiesReq, ButtonTemplate, SoftKeyTemplateRes, KeepAlive and its answer, Unregister.
     for (const id of [0x0081, 0x009b, 0x0097, 0x0108, 0x0000, 0x0100, 0x0027]) expect(ids).toContain(id);
   });
+
+  it('the command line does the same', async () => {
+    const capture = network.peers.path('command.pcapng');
+    const command = ['bin/sepia.js', 'phone', '--nic', `af-packet:${PHONE_INTERFACE}`, '--model', MODEL.name, '--json'];
+    const goal = ['--mac', formatMac(MAC), '--pcap', capture, '--exit-when', 'registered', '--timeout', '60'];
+    // Nobody speaks CDP here: a phone would wait for it longer.
+    const quick = ['--set', 'vlan.totalWait=4', '--set', 'cdp.bootQueries=2'];
+    const sepia = new Daemon('sepia phone', [process.execPath, ...command, ...goal, ...quick]);
+    expect(await sepia.ended(90).finally(() => sepia.stop()), sepia.log).toBe(0);
+    expect(sepia.log).toContain('"registration.accepted"');
+    expect(await complaints(capture)).toEqual([]);
+    const registers = await readCapture(capture, 'skinny.messageId == 0x0001', ['skinny.DeviceName']);
+    expect(registers).toEqual([[NAME]]);
+  }, 120_000);
 });

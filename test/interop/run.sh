@@ -11,7 +11,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 # program:Debian package
-NEEDED='ip:iproute2 ethtool:ethtool setpriv:util-linux ping:iputils-ping arping:iputils-arping openssl:openssl tshark:tshark dumpcap:wireshark-common
+NEEDED='ip:iproute2 ethtool:ethtool setpriv:util-linux nsenter:util-linux ping:iputils-ping arping:iputils-arping openssl:openssl tshark:tshark dumpcap:wireshark-common
   ovs-vswitchd:openvswitch-switch lldpd:lldpd dnsmasq:dnsmasq-base kea-dhcp4:kea-dhcp4-server dhcpd:isc-dhcp-server in.tftpd:tftpd-hpa
   openssl:openssl'
 
@@ -71,9 +71,14 @@ clean_up() {
   done
   rm -rf "$FOLDER" ".cache/$RUN"
 }
+tests=
+stop() { # exit code
+  [ -z "$tests" ] || { kill "$tests" 2>/dev/null; wait "$tests"; }
+  exit "$1"
+}
 trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'stop 130' INT
+trap 'stop 143' TERM HUP
 
 if ! ip netns add "$RUN-phones" 2>"$FOLDER/why"; then
   echo "sepia: this machine gives no network namespaces: $(head -1 "$FOLDER/why")." >&2
@@ -81,5 +86,9 @@ if ! ip netns add "$RUN-phones" 2>"$FOLDER/why"; then
 fi
 ip -n "$RUN-phones" link set lo up
 
-NO_COLOR=1 SEPIA_INTEROP_RUN=$RUN SEPIA_INTEROP_FOLDER=$FOLDER ip netns exec "$RUN-phones" \
-  node node_modules/vitest/vitest.mjs run --config test/interop/vitest.config.ts "$@"
+# Not by `ip netns exec`: what the tests mount, that is their peers' namespaces, would be hidden from the clean-up.
+NO_COLOR=1 SEPIA_INTEROP_RUN=$RUN SEPIA_INTEROP_FOLDER=$FOLDER nsenter --net="/run/netns/$RUN-phones" \
+  node node_modules/vitest/vitest.mjs run --config test/interop/vitest.config.ts "$@" &
+# In the background, since a shell hears no signal while something runs in front of it.
+tests=$!
+wait "$tests"
