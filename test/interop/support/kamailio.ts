@@ -1,0 +1,68 @@
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import type { Daemon } from './daemon.ts';
+import { peerRan } from './interop-run.ts';
+import type { PeerNamespace } from './peer-namespace.ts';
+import { versionOf } from './versions.ts';
+
+export const KAMAILIO_PRESENT = spawnSync('kamailio', ['-v']).status === 0;
+
+/** A registrar with digest: everybody's password is the same. It writes a line for each REGISTER that it has accepted or challenged. */
+function configuration(password: string, maxExpires: number): string {
+  return `#!KAMAILIO
+debug=1
+log_stderror=yes
+fork=yes
+children=1
+tcp_children=1
+auto_aliases=no
+dns=no
+rev_dns=no
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "pv.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "xlog.so"
+loadmodule "sanity.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "auth.so"
+modparam("usrloc", "db_mode", 0)
+modparam("registrar", "max_expires", ${maxExpires})
+modparam("registrar", "min_expires", 1)
+request_route {
+	if (!sanity_check("1511", "7")) {
+		xlog("L_ERR", "insane $rm from $si\\n");
+		exit;
+	}
+	if (is_method("REGISTER")) {
+		if (!pv_www_authenticate("$td", "${password}", "0")) {
+			xlog("L_ERR", "challenged $tU $proto $cs\\n");
+			www_challenge("$td", "1");
+			exit;
+		}
+		xlog("L_ERR", "registered $tU $proto $cs $ci\\n");
+		if (!save("location")) sl_reply_error();
+		exit;
+	}
+	sl_send_reply("405", "Method Not Allowed");
+}
+`;
+}
+
+/** Kamailio on an address of the namespace, over UDP and TCP. */
+export async function startKamailio(
+  peers: PeerNamespace,
+  address: string,
+  options: { readonly password: string; readonly maxExpires: number },
+): Promise<Daemon> {
+  const file = peers.path('kamailio.cfg');
+  writeFileSync(file, configuration(options.password, options.maxExpires), { mode: 0o644 });
+  const listen = ['-l', `udp:${address}:5060`, '-l', `tcp:${address}:5060`];
+  const memory = ['-m', '32', '-M', '4'];
+  const daemon = peers.start('kamailio', ['kamailio', '-f', file, '-DD', '-E', '-e', ...memory, '-w', '/', ...listen]);
+  await daemon.ready('listens', () => (peers.run('ss', '-Hltn').includes(`${address}:5060`) ? true : null));
+  peerRan('Kamailio', versionOf('kamailio', '-v'), 'SIP registrar with digest');
+  return daemon;
+}
