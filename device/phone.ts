@@ -11,6 +11,7 @@ import type { Rng } from '../hal/rng.ts';
 import type { CompletionResult, Operation, SecureElement } from '../hal/secure.ts';
 import type { Alarm, Timeline } from '../hal/timeline.ts';
 import { type Duration, type Instant, MILLISECOND, NEVER, SECOND, type WallClock } from '../hal/timer.ts';
+import type { Tls } from '../hal/tls.ts';
 import type { EventType, Trace, TraceEvents } from '../hal/trace.ts';
 import type { TunableValues } from '../hal/tunables.ts';
 import { PowerCut } from '../hal/virtual/flash.ts';
@@ -41,8 +42,9 @@ export interface PhoneSinks {
   debug?(phone: Phone, at: Instant, line: string): void;
 }
 
-/** The board's secure element: a reset forgets what was started, and keeps the keys. */
+/** The board's secure element, with the TLS engine that uses its keys: a reset forgets what was started, and keeps the keys. */
 export interface BoardSecureElement extends SecureElement {
+  readonly tls: Tls;
   reset(): void;
 }
 
@@ -376,6 +378,7 @@ export class Phone {
       power: this.#power,
       rng: this.#options.rng,
       secure: this.#secure,
+      tls: this.#secure.tls,
       panel: this.#panel,
       console: { write: (line) => sinks.console?.(this, line) },
       trace,

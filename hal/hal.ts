@@ -11,6 +11,7 @@ import type { Power } from './power.ts';
 import type { Rng } from './rng.ts';
 import type { SecureElement } from './secure.ts';
 import type { Timer, WallClock } from './timer.ts';
+import type { Tls } from './tls.ts';
 import type { Trace } from './trace.ts';
 import type { TunableValues } from './tunables.ts';
 
@@ -27,6 +28,7 @@ export interface Hal {
   readonly power: Power;
   readonly rng: Rng;
   readonly secure: SecureElement;
+  readonly tls: Tls;
   readonly panel: Panel;
   readonly console: Console;
   readonly trace: Trace;

@@ -6,6 +6,8 @@
  * virtual timeline is held, so that a run does not depend on how fast the host computes.
  */
 
+import type { TlsProgress } from './tls.ts';
+
 export type HashAlgorithm = 'md5' | 'sha1' | 'sha256' | 'sha512';
 
 /** How an image may be signed. Ed25519 signs the 32-octet digest as its message; ECDSA signs it as a prehashed value would be, over SHA-256 of it. */
@@ -45,9 +47,12 @@ export interface CertificateFields {
   readonly notAfter: number;
 }
 
-/** What `onCompletion` hands over. `octets` is the operation's own result: the public key (SPKI DER) or the signature. */
+/**
+ * What `onCompletion` hands over. `octets` is the operation's own result: the public key (SPKI DER), the signature, or records of TLS for the peer with
+ * what else the session came to.
+ */
 export type CompletionResult =
-  | { readonly ok: true; readonly octets: Uint8Array }
+  | { readonly ok: true; readonly octets: Uint8Array; readonly tls?: TlsProgress }
   | { readonly ok: false; readonly reason: string };
 
 /** A digest in the making, for what is too large to be held. */

@@ -21,6 +21,8 @@ import type {
 } from '../secure.ts';
 import type { Timeline } from '../timeline.ts';
 import { decryptAes128Cbc, readCertificate, unwrapRsa, verifyRsa } from './public-key.ts';
+import { StartedOperations } from './started-operations.ts';
+import { TlsEngine, type TlsIdentity } from './tls-engine.ts';
 
 export interface HostSecureElementOptions {
   readonly timeline: Timeline;
@@ -28,33 +30,26 @@ export interface HostSecureElementOptions {
   readonly bootKeys: readonly BootKey[];
   /** Runs `onCompletion`; called from an alarm of the timeline, in the order of the operation numbers. */
   readonly complete: (operation: Operation, result: CompletionResult) => void;
+  /** Hears the secrets of each TLS session, a line of an NSS key log, so that captures can be read. */
+  readonly keyLog?: (line: Uint8Array) => void;
 }
 
-interface Started {
-  readonly operation: Operation;
-  /** Its alarm has fired. On a timeline that cannot be held that may be before it is computed. */
-  due: boolean;
-  result: CompletionResult | null;
-}
-
-/**
- * The secure element on the host's crypto library. Started operations run on the library's own threads. Each has an alarm on the timeline that is armed
- * when it starts, and holds the timeline until it is computed; so in a virtual world completions come at the instant and in the order of
- * the starts, over all its phones, however the threads were scheduled.
- */
+/** The secure element on the host's crypto library, whose own threads compute what is started. The keys for TLS are its own, and so is the TLS engine. */
 export class HostSecureElement implements SecureElement {
   readonly bootKeys: readonly BootKey[];
-  readonly #timeline: Timeline;
-  readonly #complete: (operation: Operation, result: CompletionResult) => void;
+  readonly tls: TlsEngine;
+  readonly #operations: StartedOperations;
   readonly #keys = new Map<KeySlot, KeyObject>();
   readonly #certificates = new Map<KeySlot, Uint8Array>();
-  #started: Started[] = [];
-  #lastOperation = 0;
 
   constructor(options: HostSecureElementOptions) {
     this.bootKeys = options.bootKeys;
-    this.#timeline = options.timeline;
-    this.#complete = options.complete;
+    this.#operations = new StartedOperations(options.timeline, options.complete);
+    this.tls = new TlsEngine({
+      operations: this.#operations,
+      identity: (slot) => this.#identity(slot),
+      ...(options.keyLog === undefined ? {} : { keyLog: options.keyLog }),
+    });
   }
 
   hash(algorithm: HashAlgorithm, octets: Uint8Array): Uint8Array {
@@ -97,15 +92,15 @@ export class HostSecureElement implements SecureElement {
   }
 
   generateKey(slot: KeySlot, kind: 'ec-p256' | 'rsa-2048'): Operation {
-    return this.#start((finish) => {
-      const startedWith = this.#started;
+    return this.#operations.start((finish) => {
+      const isStale = this.#operations.staleness();
       const done = (error: Error | null, publicKey: KeyObject, privateKey: KeyObject) => {
         if (error !== null) {
           finish({ ok: false, reason: error.message });
           return;
         }
         // Not when the board was reset meanwhile.
-        if (startedWith === this.#started) {
+        if (!isStale()) {
           this.#keys.set(slot, privateKey);
           this.#certificates.delete(slot);
         }
@@ -117,7 +112,7 @@ export class HostSecureElement implements SecureElement {
   }
 
   sign(slot: KeySlot, message: Uint8Array): Operation {
-    return this.#start((finish) => {
+    return this.#operations.start((finish) => {
       const key = this.#keys.get(slot);
       if (key === undefined) {
         finish({ ok: false, reason: `there is no key in slot ${slot}` });
@@ -131,43 +126,31 @@ export class HostSecureElement implements SecureElement {
     });
   }
 
-  /** Puts a key there from outside, as the factory does with the manufacturer's. `privateKey` is PKCS #8, `certificate` X.509, both DER. */
-  installKey(slot: KeySlot, privateKey: Uint8Array, certificate?: Uint8Array): void {
-    this.#keys.set(slot, createPrivateKey({ key: Buffer.from(privateKey), format: 'der', type: 'pkcs8' }));
+  /**
+   * Puts a key there from outside, as the factory does with the manufacturer's.
+   * @param privateKey PKCS #8 DER, or the host's own object, which many phones may share.
+   * @param certificate X.509 DER.
+   */
+  installKey(slot: KeySlot, privateKey: Uint8Array | KeyObject, certificate?: Uint8Array): void {
+    const key =
+      privateKey instanceof Uint8Array
+        ? createPrivateKey({ key: Buffer.from(privateKey), format: 'der', type: 'pkcs8' })
+        : privateKey;
+    this.#keys.set(slot, key);
     if (certificate === undefined) this.#certificates.delete(slot);
     else this.#certificates.set(slot, new Uint8Array(certificate));
   }
 
-  /** As at power-on and reset: what was started is never completed, numbers begin at 1 again, keys stay. */
+  /** As at power-on and reset: what was started is never completed, numbers begin at 1 again, sessions are gone, keys stay. */
   reset(): void {
-    this.#started = [];
-    this.#lastOperation = 0;
+    this.#operations.reset();
+    this.tls.reset();
   }
 
-  #start(compute: (finish: (result: CompletionResult) => void) => void): Operation {
-    this.#lastOperation++;
-    const alarm = this.#timeline.createAlarm(() => {
-      started.due = true;
-      this.#deliver();
-    });
-    const started: Started = { operation: this.#lastOperation, due: false, result: null };
-    this.#started.push(started);
-    alarm.arm(this.#timeline.now());
-    this.#timeline.hold();
-    compute((result) => {
-      started.result = result;
-      if (started.due) alarm.arm(this.#timeline.now());
-      this.#timeline.release();
-    });
-    return started.operation;
-  }
-
-  /** Completes what is due and computed, up to the first operation that is not. */
-  #deliver(): void {
-    for (let first = this.#started[0]; first?.due && first.result !== null; first = this.#started[0]) {
-      this.#started.shift();
-      this.#complete(first.operation, first.result);
-    }
+  #identity(slot: KeySlot): TlsIdentity | null {
+    const privateKey = this.#keys.get(slot);
+    const certificate = this.#certificates.get(slot);
+    return privateKey === undefined || certificate === undefined ? null : { privateKey, certificate };
   }
 }
 

@@ -1,0 +1,308 @@
+import type { KeyObject } from 'node:crypto';
+import { Duplex } from 'node:stream';
+import {
+  connect,
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type SecureVersion,
+  TLSSocket,
+} from 'node:tls';
+import type { KeySlot, Operation } from '../secure.ts';
+import type { Tls, TlsClientOptions, TlsHandshake, TlsProgress, TlsSession, TlsVersion } from '../tls.ts';
+import type { StartedOperations } from './started-operations.ts';
+
+/** A key and its certificate. */
+export interface TlsIdentity {
+  readonly privateKey: KeyObject;
+  /** X.509 DER. */
+  readonly certificate: Uint8Array;
+}
+
+export interface TlsEngineOptions {
+  readonly operations: StartedOperations;
+  readonly identity: (slot: KeySlot) => TlsIdentity | null;
+  readonly keyLog?: (line: Uint8Array) => void;
+}
+
+/** What a server of the lab offers. */
+export type TlsServerOptions = Pick<TlsClientOptions, 'versions' | 'ciphers' | 'legacy'> & {
+  readonly identity: TlsIdentity;
+  /** Asks clients for a certificate; one that shows none is let in all the same. */
+  readonly asksForCertificate: boolean;
+};
+
+/**
+ * Turns of the event loop without anything happening after which a session has come to rest. OpenSSL computes within a call, and Node needs at most two turns to
+ * carry what comes out of it; no turn of it depends on how fast the machine is.
+ */
+const QUIET_TURNS = 3;
+
+/** A session to take up again. Nobody shows a certificate then: the peer proves that it is the one of before. */
+interface Ticket {
+  readonly session: Buffer;
+  readonly peerCertificate: Uint8Array | null;
+}
+
+/** Sessions that a phone can take up again: more than the servers it knows. */
+const REMEMBERED_SESSIONS = 16;
+
+/** OpenSSL wants a name for whom a server's sessions are good where clients show certificates. */
+const SESSION_CONTEXT = 'sepia';
+
+/** TLS on Node's own, over a stream in memory. */
+export class TlsEngine implements Tls {
+  readonly #options: TlsEngineOptions;
+  /** By the name of the peer. */
+  #tickets: Map<string, Ticket> | null = null;
+  #sessions: Set<EngineSession> | null = null;
+
+  constructor(options: TlsEngineOptions) {
+    this.#options = options;
+  }
+
+  open(options: TlsClientOptions): TlsSession {
+    const { certificate, resume } = options;
+    const identity = certificate === null ? null : this.#options.identity(certificate);
+    const secureContext = createSecureContext(contextOptions(options, identity));
+    const ticket = resume === null ? undefined : this.#tickets?.get(resume);
+    return this.#session((stream) => {
+      const session = ticket === undefined ? {} : { session: ticket.session };
+      const socket = connect({ socket: stream, secureContext, rejectUnauthorized: false, ...session });
+      if (resume !== null) {
+        socket.on('session', (fresh: Buffer) => {
+          const shown = peerCertificate(socket) ?? (socket.isSessionReused() ? ticket?.peerCertificate : null) ?? null;
+          this.#remember(resume, { session: fresh, peerCertificate: shown });
+        });
+      }
+      return socket;
+    }, ticket?.peerCertificate);
+  }
+
+  /** The other side, for servers. One context serves all connections of a listener: see `serverContext`. */
+  accept(secureContext: SecureContext, asksForCertificate: boolean): TlsSession {
+    const options = { isServer: true, secureContext, requestCert: asksForCertificate, rejectUnauthorized: false };
+    return this.#session((stream) => new TLSSocket(stream, options));
+  }
+
+  /** As after a power cut: sessions are gone, and none can be taken up again. */
+  reset(): void {
+    for (const session of this.#sessions ?? []) session.destroy();
+    this.#sessions = null;
+    this.#tickets = null;
+  }
+
+  /** @param peerBefore the peer's certificate in the session that may be taken up again */
+  #session(make: (stream: Duplex) => TLSSocket, peerBefore: Uint8Array | null = null): EngineSession {
+    const session = new EngineSession(this.#options, make, peerBefore, () => this.#sessions?.delete(session));
+    this.#sessions ??= new Set();
+    this.#sessions.add(session);
+    return session;
+  }
+
+  #remember(peer: string, ticket: Ticket): void {
+    this.#tickets ??= new Map();
+    const oldest = this.#tickets.keys().next();
+    if (this.#tickets.size >= REMEMBERED_SESSIONS && !oldest.done) this.#tickets.delete(oldest.value);
+    this.#tickets.set(peer, ticket);
+  }
+}
+
+/** What the connections of a listener share; session tickets of one are good for all. */
+export function serverContext(options: TlsServerOptions): SecureContext {
+  return createSecureContext({
+    ...contextOptions(options, options.identity),
+    honorCipherOrder: true,
+    sessionIdContext: SESSION_CONTEXT,
+  });
+}
+
+function contextOptions(
+  { versions, ciphers, legacy }: Pick<TlsClientOptions, 'versions' | 'ciphers' | 'legacy'>,
+  identity: TlsIdentity | null,
+): SecureContextOptions {
+  const [lowest, highest] = versions;
+  if (!legacy && lowest < '1.2') throw new RangeError(`TLS ${lowest} has to be asked for as legacy`);
+  return {
+    minVersion: `TLSv${lowest === '1.0' ? '1' : lowest}` as SecureVersion,
+    maxVersion: `TLSv${highest === '1.0' ? '1' : highest}` as SecureVersion,
+    ciphers: [...ciphers, ...(legacy ? ['@SECLEVEL=0'] : [])].join(':'),
+    ...(identity === null
+      ? {}
+      : { key: pem('PRIVATE KEY', pkcs8(identity.privateKey)), cert: pem('CERTIFICATE', identity.certificate) }),
+  };
+}
+
+function pkcs8(key: KeyObject): Uint8Array {
+  return key.export({ type: 'pkcs8', format: 'der' });
+}
+
+function pem(label: string, der: Uint8Array): string {
+  return `-----BEGIN ${label}-----\n${Buffer.from(der).toString('base64')}\n-----END ${label}-----\n`;
+}
+
+/** One session. Whatever Node says about it is collected until it has come to rest, and is then what the operation came to. */
+class EngineSession implements TlsSession {
+  readonly #options: TlsEngineOptions;
+  readonly #make: (stream: Duplex) => TLSSocket;
+  readonly #peerBefore: Uint8Array | null;
+  readonly #forget: () => void;
+  readonly #stream: MemoryStream;
+  #socket: TLSSocket | null = null;
+  #records: Uint8Array[] = [];
+  #received: Uint8Array[] = [];
+  #handshake: TlsHandshake | null = null;
+  #ended: string | null = null;
+  /** Grows with everything that happens. */
+  #happened = 0;
+  #busy = false;
+
+  constructor(
+    options: TlsEngineOptions,
+    make: (stream: Duplex) => TLSSocket,
+    peerBefore: Uint8Array | null,
+    forget: () => void,
+  ) {
+    this.#options = options;
+    this.#make = make;
+    this.#peerBefore = peerBefore;
+    this.#forget = forget;
+    this.#stream = new MemoryStream((records) => {
+      this.#happened++;
+      this.#records.push(records);
+    });
+  }
+
+  start(): Operation {
+    return this.#run(() => this.#begin());
+  }
+
+  feed(records: Uint8Array): Operation {
+    // The octets are the software's again when this returns.
+    const copy = Buffer.from(records);
+    return this.#run(() => {
+      this.#begin();
+      this.#stream.push(copy);
+    });
+  }
+
+  write(octets: Uint8Array): Operation {
+    const copy = Buffer.from(octets);
+    return this.#run(() => this.#socket?.write(copy));
+  }
+
+  end(): Operation {
+    return this.#run(() => this.#socket?.end());
+  }
+
+  destroy(): void {
+    this.#forget();
+    this.#socket?.destroy();
+    this.#stream.destroy();
+  }
+
+  #begin(): void {
+    if (this.#socket !== null) return;
+    const socket = this.#make(this.#stream);
+    this.#socket = socket;
+    const { keyLog } = this.#options;
+    if (keyLog !== undefined) socket.on('keylog', keyLog);
+    socket.on('secure', () => this.#secured(socket));
+    socket.on('data', (octets: Buffer) => {
+      this.#happened++;
+      this.#received.push(octets);
+    });
+    socket.on('end', () => this.#over('closed'));
+    socket.on('error', (error) => this.#over(reasonOf(error)));
+    socket.on('close', () => this.#over('closed'));
+  }
+
+  #secured(socket: TLSSocket): void {
+    this.#happened++;
+    const resumed = socket.isSessionReused();
+    this.#handshake = {
+      version: versionOf(socket),
+      cipher: socket.getCipher().name,
+      peerCertificate: peerCertificate(socket) ?? (resumed ? this.#peerBefore : null),
+      resumed,
+    };
+  }
+
+  #over(reason: string): void {
+    this.#happened++;
+    this.#ended ??= reason;
+  }
+
+  #run(act: () => void): Operation {
+    if (this.#busy) throw new Error('a TLS session does one operation at a time');
+    this.#busy = true;
+    return this.#options.operations.start((finish) => {
+      act();
+      this.#settle(this.#happened, 0, () => {
+        this.#busy = false;
+        finish({ ok: true, octets: joined(this.#records), tls: this.#progress() });
+        this.#records = [];
+      });
+    });
+  }
+
+  #settle(seen: number, quiet: number, settled: () => void): void {
+    if (quiet === QUIET_TURNS) {
+      settled();
+      return;
+    }
+    setImmediate(() => {
+      const isQuiet = this.#happened === seen;
+      this.#settle(this.#happened, isQuiet ? quiet + 1 : 0, settled);
+    });
+  }
+
+  #progress(): TlsProgress {
+    const progress = { handshake: this.#handshake, received: joined(this.#received), ended: this.#ended };
+    this.#handshake = null;
+    this.#received = [];
+    return progress;
+  }
+}
+
+/** The wire below: what is pushed is the peer's, what is written goes to it. */
+class MemoryStream extends Duplex {
+  readonly #written: (octets: Uint8Array) => void;
+
+  constructor(written: (octets: Uint8Array) => void) {
+    super({ allowHalfOpen: true });
+    this.#written = written;
+  }
+
+  override _read(): void {}
+
+  override _write(octets: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#written(octets);
+    done();
+  }
+}
+
+function versionOf(socket: TLSSocket): TlsVersion {
+  const version = (socket.getProtocol() ?? 'TLSv1.2').replace('TLSv', '');
+  return version === '1' ? '1.0' : (version as TlsVersion);
+}
+
+function peerCertificate(socket: TLSSocket): Uint8Array | null {
+  const certificate = socket.getPeerX509Certificate();
+  return certificate === undefined ? null : new Uint8Array(certificate.raw);
+}
+
+/** OpenSSL's reason where it gave one. */
+function reasonOf(error: Error & { readonly reason?: string; readonly code?: string }): string {
+  return error.reason ?? error.code ?? error.message;
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
