@@ -75,6 +75,7 @@ export class WireNic implements Nic {
       groups: [...filter.groups],
       vlan: filter.vlan,
       addresses: [...filter.addresses],
+      ...(filter.gratuitous === undefined ? {} : { gratuitous: [...filter.gratuitous] }),
       broadcastPorts: [...filter.broadcastPorts],
     };
     this.#options.wire.filter?.(this.#filter);
