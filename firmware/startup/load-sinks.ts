@@ -1,7 +1,7 @@
 import type { BootServices, Installer, InstallRefusal } from '../../hal/entry-points.ts';
 import type { Hashing, SecureElement } from '../../hal/secure.ts';
 import { hexOf } from '../../storage/ascii.ts';
-import { hasHeader, judgeHeader, type LoadComponent } from '../phone/load-file.ts';
+import { hasHeader, judgeHeader } from '../phone/load-file.ts';
 import type { Rejected } from '../phone/trust/verdict.ts';
 import type { FileSink } from '../protocols/file-outcome.ts';
 import type { StoredComponent } from './stored-load.ts';
@@ -12,18 +12,21 @@ type OnProgress = (bytes: number) => void;
 /** An image of ours on its way into the slot that is not running. */
 export class ImageSink implements FileSink {
   readonly #services: BootServices;
-  readonly #component: LoadComponent;
-  readonly #load: string;
+  readonly #size: number | null;
+  readonly #load: string | null;
   readonly #onProgress: OnProgress;
   #installer: Installer | null = null;
   #bytes = 0;
   /** Why the bootloader does not take it: kind and sentence. */
   refusal: { readonly kind: InstallRefusal; readonly detail: string } | null = null;
 
-  /** @param load the name that the image has to have. */
-  constructor(services: BootServices, component: LoadComponent, load: string, onProgress: OnProgress) {
+  /**
+   * @param size the whole image in octets; null when nobody said.
+   * @param load the name that the image has to have; null for any.
+   */
+  constructor(services: BootServices, size: number | null, load: string | null, onProgress: OnProgress) {
     this.#services = services;
-    this.#component = component;
+    this.#size = size;
     this.#load = load;
     this.#onProgress = onProgress;
   }
@@ -31,7 +34,7 @@ export class ImageSink implements FileSink {
   begin(): void {
     this.abort();
     this.#bytes = 0;
-    const installer = this.#services.beginInstall(this.#component.size, this.#load);
+    const installer = this.#services.beginInstall(this.#size, this.#load ?? undefined);
     if (typeof installer === 'string') this.refusal = { kind: 'size', detail: installer };
     else this.#installer = installer;
   }

@@ -27,7 +27,7 @@ interface Refused {
 }
 
 /** The documented status message for each reason of the bootloader. For "does not fit" none is documented. */
-const STATUS_OF_REFUSAL: Readonly<Record<InstallRefusal, string>> = {
+export const STATUS_OF_REFUSAL: Readonly<Record<InstallRefusal, string>> = {
   size: 'Load rejected HC',
   malformed: 'Checksum Error',
   damaged: 'Checksum Error',
@@ -160,7 +160,7 @@ export class LoadUpdate {
     }
     const progress = this.#progress(download.load, component);
     if (isImage(component)) {
-      const image = new ImageSink(this.#phone.boot.services, component, download.load, progress);
+      const image = new ImageSink(this.#phone.boot.services, component.size, download.load, progress);
       download.image = image;
       this.#fetch(now, download, component.name, image, () => image.refusal && refusedImage(image.refusal));
     } else {

@@ -1,4 +1,6 @@
 import type { FetchResult } from '../../firmware/startup/file-fetcher.ts';
+import { ImageSink } from '../../firmware/startup/load-sinks.ts';
+import { STATUS_OF_REFUSAL } from '../../firmware/startup/load-update.ts';
 import type { PhoneContext } from '../../firmware/startup/phone-context.ts';
 import type { Stage, StageOutput } from '../../firmware/startup/stage.ts';
 import { type Instant, NEVER, SECOND } from '../../hal/timer.ts';
@@ -50,34 +52,30 @@ export class ImageStage implements Stage {
       this.#fail(now, failure);
       return;
     }
-    files.fetch(now, `${load}.img`, MAX_IMAGE, facts.tftpServers, (at, result) => this.#fetched(at, index, result));
+    const sink = new ImageSink(this.#phone.boot.services, null, null, () => {});
+    const done = (at: Instant, result: FetchResult): void => this.#fetched(at, index, result, sink);
+    files.fetch(now, `${load}.img`, MAX_IMAGE, facts.tftpServers, done, sink);
   }
 
-  #fetched(now: Instant, index: number, result: FetchResult): void {
+  #fetched(now: Instant, index: number, result: FetchResult, sink: ImageSink): void {
     const load = this.#names[index]!;
-    const { status } = this.#phone;
-    if (result.outcome !== 'received') {
-      status.report(result.outcome === 'not-found' ? `File Not Found: ${load}.img` : 'TFTP error');
-      this.#fetch(now, index + 1, `load.${result.outcome}`);
+    const { status, hal, boot } = this.#phone;
+    const update = { from: boot.load, to: load };
+    if (result.outcome === 'received' && sink.finish()) {
+      hal.trace.event('load.update', { ...update, outcome: 'installed' });
+      this.#output = { kind: 'done', reason: load };
       return;
     }
-    const error = this.#install(result.octets);
-    const update = { from: this.#phone.boot.load, to: load };
-    if (error !== null) {
-      status.report('Load rejected');
-      this.#phone.hal.trace.event('load.update', { ...update, outcome: 'rejected', reason: error });
+    sink.abort();
+    if (sink.refusal !== null) {
+      const { kind, detail } = sink.refusal;
+      status.report(STATUS_OF_REFUSAL[kind]);
+      hal.trace.event('load.update', { ...update, outcome: 'rejected', reason: `load.${kind}`, detail });
       this.#fetch(now, index + 1, 'load.rejected');
       return;
     }
-    this.#phone.hal.trace.event('load.update', { ...update, outcome: 'installed' });
-    this.#output = { kind: 'done', reason: load };
-  }
-
-  /** Null, or why the image is refused. */
-  #install(octets: Uint8Array): string | null {
-    const installer = this.#phone.boot.services.beginInstall(octets.length);
-    if (typeof installer === 'string') return installer;
-    return installer.write(octets) ?? installer.finish();
+    status.report(result.outcome === 'not-found' ? `File Not Found: ${load}.img` : 'TFTP error');
+    this.#fetch(now, index + 1, `load.${result.outcome}`);
   }
 
   #fail(now: Instant, reason: string): void {

@@ -70,10 +70,10 @@ describe('recovery', () => {
     run(60);
     expect(asked).toEqual(LOADS);
     expect(events('load.update')).toMatchObject([
-      { outcome: 'rejected', reason: 'the digest does not match: the image is damaged' },
+      { outcome: 'rejected', reason: 'load.damaged', detail: 'the digest does not match: the image is damaged' },
       { outcome: 'installed' },
     ]);
-    expect(events('status')).toContainEqual({ message: 'Load rejected' });
+    expect(events('status')).toContainEqual({ message: 'Checksum Error' });
     expect(flashInfo(flash).slots[0]?.state).toBe('confirmed');
   });
 
