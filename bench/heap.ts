@@ -21,7 +21,7 @@ export async function run(): Promise<BenchResult> {
   bootAll(bench, FIRST, LAST);
   const after = used();
   const slope = (a: number, b: number) => (b - a) / (LAST - FIRST) / 1024;
-  const flash = bench.world.phones.reduce((sum, _phone, index) => sum + bench.world.flash(index).ownSectors * 4, 0);
+  const flash = bench.world.phones.reduce((sum, _phone, index) => sum + bench.world.flash(index).ownOctets / 1024, 0);
   return {
     name: 'heap: a registered phone, slope 1,000 to 10,000 phones',
     rows: [

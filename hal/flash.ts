@@ -16,6 +16,8 @@ export interface Flash {
   program(offset: number, octets: Uint8Array): void;
   /** Sets the sector that begins at `offset` (a multiple of `SECTOR_SIZE`) to 0xFF. */
   erase(offset: number): void;
+  /** The part's blank check: whether the octets are all 0xFF. Throws RangeError outside the part. */
+  isErased(offset: number, length: number): boolean;
   /** The part's hash engine: SHA-256 over a range, memoised while the sectors are shared and unchanged. */
   sha256(offset: number, length: number): Uint8Array;
 }

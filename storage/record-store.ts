@@ -157,7 +157,7 @@ export class RecordStore {
         at = head.next;
         continue;
       }
-      if (isBlank(this.#flash.read(at, RECORD_HEAD))) return;
+      if (this.#flash.isErased(at, RECORD_HEAD)) return;
       at = this.#nextHead(bank, at + RECORD_ALIGN);
     }
   }
@@ -217,7 +217,7 @@ export class RecordStore {
     const log = this.#open()!;
     const record = encodeRecord(key, value, bank.generation);
     const fits = log.end + record.length <= bank.offset + bank.size;
-    if (!fits || !isBlank(this.#flash.read(log.end, record.length))) {
+    if (!fits || !this.#flash.isErased(log.end, record.length)) {
       return this.#compact((other) => other !== key, value && { key, value });
     }
     this.#flash.program(log.end, record);
@@ -230,7 +230,7 @@ export class RecordStore {
   /** The first write ever. A bank is erased from its end, so one whose first sector is blank is blank. */
   #format(): Bank {
     const bank = { offset: this.#region.offset, size: this.#region.size / 2, generation: 1 };
-    if (!isBlank(this.#flash.read(bank.offset, SECTOR_SIZE))) this.#eraseBank(bank.offset, bank.size);
+    if (!this.#flash.isErased(bank.offset, SECTOR_SIZE)) this.#eraseBank(bank.offset, bank.size);
     this.#flash.program(bank.offset, encodeBankHeader(bank.generation));
     this.#bank = bank;
     this.#log = null;
@@ -272,7 +272,7 @@ export class RecordStore {
   /** From the last sector to the first, so that the header goes last and a bank without one is known to be blank behind it. */
   #eraseBank(offset: number, size: number): void {
     for (let at = offset + size - SECTOR_SIZE; at >= offset; at -= SECTOR_SIZE) {
-      if (!isBlank(this.#flash.read(at, SECTOR_SIZE))) this.#flash.erase(at);
+      if (!this.#flash.isErased(at, SECTOR_SIZE)) this.#flash.erase(at);
     }
   }
 }
@@ -319,9 +319,4 @@ function readGeneration(header: Uint8Array): number | null {
     if (u32le(header, at + 8) === crc32(header.subarray(at, at + 8))) return u32le(header, at + 4);
   }
   return null;
-}
-
-function isBlank(octets: Uint8Array): boolean {
-  for (let index = 0; index < octets.length; index++) if (octets[index] !== 0xff) return false;
-  return true;
 }

@@ -138,6 +138,10 @@ export class FlashFile implements Flash {
     this.#countErase(offset / SECTOR_SIZE);
   }
 
+  isErased(offset: number, length: number): boolean {
+    return this.read(offset, length).every((octet) => octet === 0xff);
+  }
+
   sha256(offset: number, length: number): Uint8Array {
     return new Uint8Array(createHash('sha256').update(this.read(offset, length)).digest());
   }

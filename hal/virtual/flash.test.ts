@@ -47,6 +47,7 @@ const operations = fc.array(
     }),
     fc.record({ kind: fc.constant('erase' as const), sector: fc.nat(SECTORS - 1) }),
     fc.record({ kind: fc.constant('hash' as const), offset: fc.nat(SIZE), length: fc.nat(SIZE) }),
+    fc.record({ kind: fc.constant('blank check' as const), offset: fc.nat(SIZE), length: fc.nat(SIZE) }),
   ),
   { maxLength: 40 },
 );
@@ -71,8 +72,12 @@ describe('VirtualFlash', () => {
               model.program(step.offset, octets);
             } else {
               const length = Math.min(step.length, SIZE - step.offset);
-              const digest = sha256(model.octets.subarray(step.offset, step.offset + length));
-              expect(flash.sha256(step.offset, length)).toEqual(new Uint8Array(digest));
+              const octets = model.octets.subarray(step.offset, step.offset + length);
+              if (step.kind === 'hash') {
+                expect(flash.sha256(step.offset, length)).toEqual(new Uint8Array(sha256(octets)));
+              } else {
+                expect(flash.isErased(step.offset, length)).toBe(!octets.some((octet) => octet !== 0xff));
+              }
             }
           }
           expect(isSame(flash.read(0, SIZE), model.octets)).toBe(true);
@@ -90,7 +95,7 @@ describe('VirtualFlash', () => {
         flash.cutPowerAt(cutAt, torn);
         let operation = 0;
         for (const step of steps) {
-          if (step.kind === 'hash') continue;
+          if (step.kind === 'hash' || step.kind === 'blank check') continue;
           operation++;
           const isCut = operation === cutAt;
           if (step.kind === 'erase') {
@@ -153,6 +158,18 @@ describe('VirtualFlash', () => {
       part.erase(2 * SECTOR_SIZE);
     }
     expect(base.sharedSectors).toBe(0);
+  });
+
+  it('keeps of a sector only what was programmed', () => {
+    const flash = new VirtualFlash(createFlashBase(new Uint8Array(0), sha256), SIZE);
+    flash.program(0, new Uint8Array(300));
+    expect(flash.ownOctets).toBe(512);
+    flash.program(500, Uint8Array.of(1));
+    flash.program(SIZE - 10, Uint8Array.of(2));
+    expect(flash.ownOctets).toBe(512 + SECTOR_SIZE);
+    expect(flash.isErased(501, SIZE - 511)).toBe(true);
+    expect(flash.isErased(500, 2)).toBe(false);
+    expect(flash.isErased(501, SIZE - 510)).toBe(false);
   });
 
   it('is clean again where it holds what the base holds', () => {

@@ -9,8 +9,14 @@ export class PowerCut extends Error {
   }
 }
 
-/** A sector that is not as in the base: shared with others, or this part's own octets. */
+/** A sector that is not as in the base: shared with others, or this part's own octets from its beginning on; what they leave out is erased. */
 type Sector = SharedSector | Uint8Array;
+
+/** Own octets grow to the next multiple of this: a phone's settings and trust records fill a tenth of a sector each. */
+const OWN_OCTETS = 256;
+
+/** Up to this many octets a loop is faster than a view. */
+const FEW_OCTETS = 32;
 
 /**
  * A flash part that shares what it can: it starts as a base image, copies a sector when it changes, and shares sectors of the same content again once
@@ -48,6 +54,13 @@ export class VirtualFlash implements Flash {
     return count;
   }
 
+  /** Octets of memory that they take. */
+  get ownOctets(): number {
+    let count = 0;
+    for (const sector of this.#sectors?.values() ?? []) if (isOwn(sector)) count += sector.length;
+    return count;
+  }
+
   /** How often the sector that begins at `offset` was erased. */
   wear(offset: number): number {
     return this.#wear?.get(offset / SECTOR_SIZE) ?? 0;
@@ -72,12 +85,23 @@ export class VirtualFlash implements Flash {
       const index = Math.floor(at / SECTOR_SIZE);
       const from = at % SECTOR_SIZE;
       const count = Math.min(SECTOR_SIZE - from, length - done);
-      const sector = this.#octetsOf(index);
-      if (sector === null) octets.fill(0xff, done, done + count);
-      else octets.set(sector.subarray(from, from + count), done);
+      copy(this.#octetsOf(index), from, count, octets, done);
       done += count;
     }
     return octets;
+  }
+
+  isErased(offset: number, length: number): boolean {
+    this.#check(offset, length);
+    const end = offset + length;
+    for (let at = offset; at < end; at = (Math.floor(at / SECTOR_SIZE) + 1) * SECTOR_SIZE) {
+      const sector = this.#octetsOf(Math.floor(at / SECTOR_SIZE));
+      if (sector === null) continue;
+      const from = at % SECTOR_SIZE;
+      const to = Math.min(from + end - at, sector.length);
+      for (let position = from; position < to; position++) if (sector[position] !== 0xff) return false;
+    }
+    return true;
   }
 
   program(offset: number, octets: Uint8Array): void {
@@ -88,7 +112,7 @@ export class VirtualFlash implements Flash {
       const index = Math.floor(at / SECTOR_SIZE);
       const from = at % SECTOR_SIZE;
       const part = Math.min(SECTOR_SIZE - from, count - done);
-      const sector = this.#own(index);
+      const sector = this.#own(index, from + part);
       for (let position = 0; position < part; position++) sector[from + position]! &= octets[done + position]!;
       // Programmed to its end: the usual way in which a load is written, and no other part of a phone writes whole sectors.
       if (from + part === SECTOR_SIZE) this.#share(index, sector);
@@ -105,7 +129,7 @@ export class VirtualFlash implements Flash {
     this.#wear ??= new Map();
     this.#wear.set(index, (this.#wear.get(index) ?? 0) + 1);
     if (count === SECTOR_SIZE) this.#replace(index, this.#base.sector(index) === null ? null : ERASED);
-    else if (count > 0) this.#own(index).fill(0xff, 0, count);
+    else if (count > 0) this.#own(index, 0).fill(0xff, 0, count);
     this.#end();
   }
 
@@ -143,25 +167,32 @@ export class VirtualFlash implements Flash {
     if (this.#cut) throw new PowerCut();
   }
 
-  /** Null: erased. */
+  /** Null: erased, as is what the octets leave out. */
   #octetsOf(index: number): Uint8Array | null {
     const sector = this.#sectors?.get(index);
     if (sector === undefined) return this.#base.sector(index);
     return isOwn(sector) ? sector : sector.octets;
   }
 
-  /** The octets of a sector, to be changed. */
-  #own(index: number): Uint8Array {
+  /** The octets of a sector, to be changed, and no fewer than `needed`. */
+  #own(index: number, needed: number): Uint8Array {
     const sector = this.#sectors?.get(index);
-    if (sector !== undefined && isOwn(sector)) return sector;
+    if (sector !== undefined && isOwn(sector) && sector.length >= needed) return sector;
     const octets = this.#octetsOf(index);
-    const copy = octets === null ? new Uint8Array(SECTOR_SIZE).fill(0xff) : octets.slice();
-    this.#replace(index, copy);
-    return copy;
+    const length = Math.max(octets?.length ?? 0, Math.ceil(needed / OWN_OCTETS) * OWN_OCTETS);
+    const own = new Uint8Array(length);
+    copy(octets, 0, length, own, 0);
+    this.#replace(index, own);
+    return own;
   }
 
   /** Gives octets of our own up for shared ones; the result is undefined when the base has the same. */
-  #share(index: number, octets: Uint8Array): SharedSector | undefined {
+  #share(index: number, own: Uint8Array): SharedSector | undefined {
+    let octets = own;
+    if (own.length < SECTOR_SIZE) {
+      octets = new Uint8Array(SECTOR_SIZE);
+      copy(own, 0, SECTOR_SIZE, octets, 0);
+    }
     const shared = this.#base.hasAt(index, octets) ? null : this.#base.share(octets);
     this.#replace(index, shared);
     return shared ?? undefined;
@@ -178,6 +209,14 @@ export class VirtualFlash implements Flash {
     }
     if (old !== undefined && !isOwn(old)) this.#base.unshare(old);
   }
+}
+
+/** Copies octets of a sector, of which those that are not kept are erased. */
+function copy(sector: Uint8Array | null, from: number, count: number, into: Uint8Array, at: number): void {
+  const kept = sector === null ? 0 : Math.min(Math.max(sector.length - from, 0), count);
+  if (kept > FEW_OCTETS) into.set(sector!.subarray(from, from + kept), at);
+  else for (let position = 0; position < kept; position++) into[at + position] = sector![from + position]!;
+  if (kept < count) into.fill(0xff, at + kept, at + count);
 }
 
 /** What is shared carries a number; octets do not. */

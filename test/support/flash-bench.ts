@@ -44,6 +44,10 @@ export class RottenFlash implements Flash {
     return octets;
   }
 
+  isErased(offset: number, length: number): boolean {
+    return this.read(offset, length).every((octet) => octet === 0xff);
+  }
+
   program(offset: number, octets: Uint8Array): void {
     this.#flash.program(offset, octets);
   }
@@ -64,6 +68,7 @@ export function operationLengths(flash: VirtualFlash, work: (flash: Flash) => vo
   work({
     size: flash.size,
     read: (offset, length) => flash.read(offset, length),
+    isErased: (offset, length) => flash.isErased(offset, length),
     sha256: (offset, length) => flash.sha256(offset, length),
     program: (offset, octets) => {
       lengths.push(octets.length);
