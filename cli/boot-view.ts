@@ -174,7 +174,9 @@ export class LiveBootView implements BootView {
     });
     const below = [this.#summary, this.#note].filter((line) => line !== '');
     const lines = [...rows, ...faceLines(this.#panel, this.#style), ...this.#news, ...below];
-    const { columns = 80, rows: screenRows = 24 } = this.#stream;
+    // A terminal that does not know its size says 0.
+    const columns = this.#stream.columns || 80;
+    const screenRows = this.#stream.rows || 24;
     // What does not fit would scroll away and be drawn twice: the steps at the top give way.
     const shown = lines.slice(-Math.max(1, screenRows - 1)).map((line) => cut(line, columns - 1));
     const up = this.#height === 0 ? '' : `\u001b[${this.#height}A\r`;

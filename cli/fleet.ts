@@ -197,7 +197,9 @@ async function openWorld(plan: FleetSettings, session: Session): Promise<{ world
   const { nic, settings, tunables, expected } = plan;
   const phones = macPlan(plan.macRun, plan.count).map((mac) => ({ model: plan.model, mac, protocol: 'sccp' as const }));
   const { census, stream } = session;
-  const common = { phones, tunables, realistic: false, powerSource: 'poe', sinks: census, epoch: Date.now() } as const;
+  // A port of a real switch does not feed a program: power is external there.
+  const powerSource = nic.kind === 'virtual' ? 'poe' : 'external';
+  const common = { phones, tunables, realistic: false, powerSource, sinks: census, epoch: Date.now() } as const;
   if (nic.kind === 'virtual') {
     const world = new VirtualWorld({ ...common, seed: settings.seed ?? DEFAULT_SEED, lab: { protected: true } });
     return { world, rules: null };

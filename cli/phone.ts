@@ -32,7 +32,7 @@ export interface PhoneTexts extends RunTexts {
   readonly mac: string;
   readonly run?: string;
   readonly realistic?: boolean;
-  readonly power: string;
+  readonly power?: string;
   readonly flash?: string;
   readonly image?: string;
   readonly static?: string;
@@ -54,7 +54,7 @@ export function phoneCommand(command: Command): Command {
       .option('--mac <mac>', 'its MAC address; auto makes a locally administered one', 'auto')
       .option('--run <n>', "number that makes the automatic MAC address; this machine's own unless given")
       .option('--realistic', "a real phone's pace, lamps and all")
-      .option('--power <source>', 'poe or external', 'poe')
+      .option('--power <source>', 'poe, which is bargained for, or external (default: poe on virtual, else external)')
       .option('--flash <file>', "the phone's flash (sepia flash create); without it flash lives in memory")
       .option('--image <file>', 'boots this image instead of the one for the model')
       .option('--static <address>', 'ADDRESS/LENGTH,ROUTER instead of DHCP; needs --tftp')
@@ -70,7 +70,10 @@ export function phoneCommand(command: Command): Command {
 export async function phone(texts: PhoneTexts): Promise<ExitCode> {
   const settings = readRunOptions(texts);
   const nic = nicOf(texts.nic);
-  const powerSource = oneOf('--power', texts.power, ['poe', 'external']);
+  const powerSource = oneOf('--power', texts.power ?? (nic.kind === 'virtual' ? 'poe' : 'external'), [
+    'poe',
+    'external',
+  ]);
   const output = new Output(texts);
   const flash = texts.flash === undefined ? null : FlashFile.open(texts.flash);
   let capture: Capture | null = null;
