@@ -174,7 +174,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     return lines > LONGEST_FILE ? [`${lines} lines`] : [];
   },
   'names say what is in a file': ({ path }) =>
-    matches(/(?:^|\/)(?:index|utils?|helpers?|common|misc|shared|(?:(?![\w-]*call-manager)[\w-]*-)?manager)(?:\.test)?\.ts$/g, path),
+    matches(
+      /(?:^|\/)(?:index|utils?|helpers?|common|misc|shared|(?:(?![\w-]*call-manager)[\w-]*-)?manager)(?:\.test)?\.ts$/g,
+      path,
+    ),
   'files are kebab-case': ({ path }) =>
     /^(?:[a-z0-9-]+\/)*[a-z0-9-]+(?:\.(?:test|config))?\.ts$/.test(path) ? [] : [path],
   'nothing is left to do': ({ text }) => matches(new RegExp('\\b(?:TO' + 'DO|FIX' + 'ME|XX' + 'X)\\b', 'g'), text),
