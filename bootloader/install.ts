@@ -1,6 +1,7 @@
 import type { Installer, InstallRefusal } from '../hal/entry-points.ts';
 import { SECTOR_SIZE } from '../hal/flash.ts';
 import { BootState } from '../storage/boot-state.ts';
+import { eraseSector } from '../storage/erase-region.ts';
 import { FLASH_MAP, imageCapacity, SLOTS, type Slot } from '../storage/flash-map.ts';
 import { parseHeader } from '../storage/image-format.ts';
 import { isMalformed } from '../storage/malformed-image.ts';
@@ -95,7 +96,7 @@ export class SlotInstaller implements Installer {
     }
     const offset = FLASH_MAP[this.#slot].offset + start;
     const { flash } = this.#hal;
-    if (flash.read(offset, SECTOR_SIZE).some((octet) => octet !== 0xff)) flash.erase(offset);
+    eraseSector(flash, offset);
     flash.program(offset, length === SECTOR_SIZE ? this.#sector : this.#sector.subarray(0, length));
     return null;
   }

@@ -13,5 +13,5 @@ export function eraseSector(flash: Flash, offset: number): void {
 }
 
 export function isSectorErased(flash: Flash, offset: number): boolean {
-  return flash.read(offset, SECTOR_SIZE).every((octet) => octet === 0xff);
+  return flash.isErased(offset, SECTOR_SIZE);
 }
