@@ -79,6 +79,10 @@ const CAUSES: Readonly<Record<string, Cause>> = {
     lookAt: ['static addresses inside the DHCP pool', 'a second DHCP server'],
     passing: true,
   },
+  'dhcp.released': {
+    text: 'The address was given back at the phone.',
+    lookAt: ['DHCP Address Released in the settings menu', 'a reset, which asks for an address again'],
+  },
   'static.no-address': { text: 'DHCP is off and no address is set.', lookAt: ['the setting address'] },
   'static.no-mask': { text: 'DHCP is off and no subnet mask is set.', lookAt: ['the setting mask'] },
   'static.no-tftp1': {

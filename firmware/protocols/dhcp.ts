@@ -14,8 +14,11 @@ import { instantOf, type Lease, leaseOf, restoredLease, type StoredLease } from 
 import { type DhcpIdentity, DhcpRequests } from './dhcp-requests.ts';
 
 export type DhcpIn =
-  /** With `stored` the client asks for that address again (INIT-REBOOT). Ignored while running. */
-  | { readonly kind: 'start'; readonly stored?: StoredLease }
+  /**
+   * With `stored` the client asks for that address again (INIT-REBOOT), and takes it when nobody answers, unless `reuse` is false: it was
+   * granted on another VLAN. Ignored while running.
+   */
+  | { readonly kind: 'start'; readonly stored?: StoredLease; readonly reuse?: boolean }
   | { readonly kind: 'received'; readonly message: dhcp.Message }
   /** Silence at once and no output but the state: the link is gone, or the VLAN is another one. */
   | { readonly kind: 'stop' }
@@ -131,7 +134,7 @@ export class DhcpClient implements Machine<DhcpIn, DhcpOut> {
   process(now: Instant, input: DhcpIn): void {
     switch (input.kind) {
       case 'start':
-        this.#start(now, input.stored ?? null);
+        this.#start(now, input.stored ?? null, input.reuse ?? true);
         break;
       case 'received':
         this.#received(now, input.message);
@@ -224,13 +227,14 @@ export class DhcpClient implements Machine<DhcpIn, DhcpOut> {
     this.#out.push({ kind: 'state', name });
   }
 
-  #start(now: Instant, stored: StoredLease | null): void {
+  #start(now: Instant, stored: StoredLease | null, reuse: boolean): void {
     if (this.#state.name !== 'stopped' && this.#state.name !== 'released') return;
     this.#naks = 0;
     this.#stored = stored !== null && stored.remainingSeconds > 0 ? stored : null;
     this.#storedAt = now;
     if (this.#stored === null) this.#discoverAt(now, now);
     else this.#enter({ name: 'rebooting', exchange: this.#newExchange(now, now), address: this.#stored.address });
+    if (!reuse) this.#stored = null;
   }
 
   #newExchange(now: Instant, firstAt: Instant): Exchange {

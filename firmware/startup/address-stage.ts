@@ -75,6 +75,8 @@ export class AddressStage implements Stage {
 
   /** The duplicate address detection of the stack found somebody else on our address while we were using it. */
   conflict(now: Instant): void {
+    // On a static address there is nothing to fall back to: it was defended, and the status menu says what is wrong.
+    if (this.#client === null) this.#phone.status.report('Duplicate IP');
     this.#client?.process(now, { kind: 'probed', conflict: true });
   }
 
@@ -116,7 +118,7 @@ export class AddressStage implements Stage {
   }
 
   #startDhcp(now: Instant): void {
-    const { hal, stack, memory } = this.#phone;
+    const { hal, stack, memory, facts } = this.#phone;
     const { model, mac, deviceName } = hal.board;
     const client = new DhcpClient({
       mac,
@@ -135,8 +137,9 @@ export class AddressStage implements Stage {
       },
       { unconfigured: true },
     );
-    const stored = loadLease(memory, hal.wallClock.now());
-    client.process(now, stored === null ? { kind: 'start' } : { kind: 'start', stored });
+    const remembered = loadLease(memory, facts.vlan, hal.wallClock.now());
+    if (remembered === null) client.process(now, { kind: 'start' });
+    else client.process(now, { kind: 'start', stored: remembered.stored, reuse: remembered.sameVlan });
   }
 
   #useStatic(now: Instant, settings: NetworkSettings): void {
@@ -168,7 +171,7 @@ export class AddressStage implements Stage {
   }
 
   #obey(now: Instant, out: DhcpOut): void {
-    const { hal, status, memory, stack } = this.#phone;
+    const { hal, status, memory, stack, facts } = this.#phone;
     switch (out.kind) {
       case 'send':
         this.#send(now, out);
@@ -183,11 +186,11 @@ export class AddressStage implements Stage {
         );
         return;
       case 'bound':
-        saveLease(memory, out.lease, hal.wallClock.now(), now);
+        saveLease(memory, out.lease, facts.vlan, hal.wallClock.now(), now);
         this.#bound(now, out.lease);
         return;
       case 'renewed':
-        saveLease(memory, out.lease, hal.wallClock.now(), now);
+        saveLease(memory, out.lease, facts.vlan, hal.wallClock.now(), now);
         return;
       case 'use-stored':
         this.#bound(now, out.lease);

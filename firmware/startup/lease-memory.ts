@@ -10,14 +10,28 @@ const KEY = 'state/lease';
 /** The lease without what means nothing after a reset, and the calendar time at which it ends (milliseconds; null: never). */
 interface LeaseRecord extends Omit<Lease, 'boundAt'> {
   readonly expiresAt: number | null;
+  /** Where it was granted; null untagged. Absent in what older loads saved. */
+  readonly vlan?: number | null;
+}
+
+/** A lease out of flash, and whether it was granted on the VLAN the phone is in now. */
+export interface RememberedLease {
+  readonly stored: StoredLease;
+  readonly sameVlan: boolean;
 }
 
 /** Remembers a lease for the next boot. `wallClock` in milliseconds. A settings region that is full loses the lease, not the boot. */
-export function saveLease(memory: RecordStore, lease: Lease, wallClock: number, now: Instant): void {
+export function saveLease(
+  memory: RecordStore,
+  lease: Lease,
+  vlan: number | null,
+  wallClock: number,
+  now: Instant,
+): void {
   const { boundAt, ...rest } = lease;
   const age = (now - boundAt) / 1000;
   const expiresAt = lease.leaseSeconds === INFINITE ? null : wallClock - age + lease.leaseSeconds * 1000;
-  const record: LeaseRecord = { expiresAt, ...rest };
+  const record: LeaseRecord = { expiresAt, vlan, ...rest };
   memory.set(KEY, octetsOf(JSON.stringify(record)));
 }
 
@@ -27,7 +41,7 @@ export function forgetLease(memory: RecordStore): void {
 }
 
 /** The remembered lease; null when there is none, it has run out, or it cannot be read. */
-export function loadLease(memory: RecordStore, wallClock: number): StoredLease | null {
+export function loadLease(memory: RecordStore, vlan: number | null, wallClock: number): RememberedLease | null {
   const octets = memory.get(KEY);
   if (octets === null) return null;
   let record: LeaseRecord;
@@ -36,7 +50,8 @@ export function loadLease(memory: RecordStore, wallClock: number): StoredLease |
   } catch {
     return null;
   }
-  const { expiresAt, ...lease } = record;
+  const { expiresAt, vlan: grantedOn = vlan, ...lease } = record;
   const remainingSeconds = expiresAt === null ? Number.POSITIVE_INFINITY : Math.floor((expiresAt - wallClock) / 1000);
-  return remainingSeconds > 0 ? { ...lease, remainingSeconds } : null;
+  if (remainingSeconds <= 0) return null;
+  return { stored: { ...lease, remainingSeconds }, sameVlan: grantedOn === vlan };
 }
