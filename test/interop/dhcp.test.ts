@@ -81,7 +81,10 @@ describe.each([DNSMASQ, KEA, ISC].map((peer) => [peer.name, peer] as const))('DH
   });
 
   it('NAK for an address of another network, then a lease of this one', async () => {
-    boot({ mac: autoMac(0, 0, 2), remember: (memory, wallClock) => saveLease(memory, FOREIGN_LEASE, wallClock, 0) });
+    boot({
+      mac: autoMac(0, 0, 2),
+      remember: (memory, wallClock) => saveLease(memory, FOREIGN_LEASE, null, wallClock, 0),
+    });
     expect((await phone.next('dhcp.bound')).address).toMatch(/^10\.81\.0\./);
     expect(states().slice(0, 2)).toEqual(['REBOOT', 'INIT']);
     expect(peer.logged(server, 'NAK')).toBe(true);
