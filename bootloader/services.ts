@@ -12,14 +12,15 @@ export type ServicesHal = VerifyHal & Pick<Hal, 'trace'>;
 /**
  * The bootloader's functions for the software it starts, handed over at hand-off as UEFI does.
  *
- * @param running what `boot` verified and now runs.
+ * @param verified what `boot` verified and now runs. Kept of it is only what a confirmation needs: the phone holds on to this for as long as it runs.
  */
 export function bootServices(
   hal: ServicesHal,
   slot: SlotName,
-  running: VerifiedImage,
+  verified: VerifiedImage,
   policy: VerifyPolicy,
 ): BootServices {
+  const running = runningImage(verified);
   return {
     confirm: () => {
       if (slot !== 'recovery') confirm(hal, slot, running);
@@ -33,25 +34,35 @@ export function bootServices(
   };
 }
 
+interface RunningImage {
+  readonly load: string;
+  /** Null for an image that nobody vouches for: it raises nothing. */
+  readonly securityCounter: number | null;
+}
+
+function runningImage({ image, keyId }: VerifiedImage): RunningImage {
+  return { load: image.load, securityCounter: keyId === UNSIGNED ? null : image.securityCounter };
+}
+
 /** Counter after mark: an image that was cut off in between is confirmed, and the next boot raises the counter. */
-function confirm(hal: ServicesHal, slot: Slot, running: VerifiedImage): void {
+function confirm(hal: ServicesHal, slot: Slot, running: RunningImage): void {
   const isNew = !readTrailer(hal.flash, slot).confirmed;
   if (isNew) markConfirmed(hal.flash, slot);
   const state = new BootState(hal.flash);
-  raiseCounter(state, running);
+  if (running.securityCounter !== null) state.raiseSecurityCounter(running.securityCounter);
   if (isNew) {
     hal.trace.event('boot.confirmed', {
       slot,
-      load: running.image.load,
+      load: running.load,
       securityCounter: state.securityCounter(),
     });
   }
   if (state.faults(slot) > 0) state.clearFaults(slot);
 }
 
-/** An image that nobody vouches for raises nothing. */
-export function raiseCounter(state: BootState, running: VerifiedImage): void {
-  if (running.keyId !== UNSIGNED) state.raiseSecurityCounter(running.image.securityCounter);
+export function raiseCounter(state: BootState, verified: VerifiedImage): void {
+  const { securityCounter } = runningImage(verified);
+  if (securityCounter !== null) state.raiseSecurityCounter(securityCounter);
 }
 
 /** The slot that is not running; from recovery the one that is least of a loss. */
@@ -89,5 +100,5 @@ export function reportRecovery(hal: VerifyHal, running: SlotName | null, policy:
 
 /** No image was ever put there. */
 export function isRecoveryEmpty(hal: Pick<VerifyHal, 'flash'>): boolean {
-  return hal.flash.read(FLASH_MAP.recovery.offset, HEADER_SIZE).every((octet) => octet === 0xff);
+  return hal.flash.isErased(FLASH_MAP.recovery.offset, HEADER_SIZE);
 }
