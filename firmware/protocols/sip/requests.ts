@@ -48,6 +48,7 @@ export class Requests {
   readonly #generation: Generation;
   #address: Ipv4 = 0;
   #port = 0;
+  #session = '';
   /** Of Call-IDs and tags made so far. */
   #counter = 0;
 
@@ -178,8 +179,9 @@ export class Requests {
     const { settings, calendar, rng } = this.#options;
     const headers: Header[] = [{ name: 'Max-Forwards', value: String(settings.maxRedirects) }];
     if (this.#generation.sessionId) {
-      const id = hex32(rng) + hex32(rng) + hex32(rng) + hex32(rng);
-      headers.push({ name: 'Session-ID', value: `${id};remote=${NIL_SESSION}` });
+      // One for all requests of a registration (RFC 7989 section 6).
+      this.#session ||= hex32(rng) + hex32(rng) + hex32(rng) + hex32(rng);
+      headers.push({ name: 'Session-ID', value: `${this.#session};remote=${NIL_SESSION}` });
     }
     headers.push({ name: 'Date', value: dateValue(calendar() / 1000) });
     return headers;
