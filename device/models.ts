@@ -1,7 +1,7 @@
 import type { ModelRow as WholeRow } from '../hal/board.ts';
 
 /** A row before what follows from the others is added. */
-type ModelRow = Omit<WholeRow, 'sip'>;
+type ModelRow = Omit<WholeRow, 'sip' | 'tls'>;
 
 /**
  * The telephones we know, as data. Sources: Cisco's administration guides, IOS outputs and captures published by others.
@@ -332,12 +332,26 @@ const MODEL_7971: ModelRow = {
 };
 
 /** 79xx and the 89xx of their time hold one SIP load, the others two [?]. Seen as User-Agent: Cisco-CP7970G, Cisco-CP7975G, Cisco-CP7821, Cisco-CP8851. */
-function withSip(row: ModelRow): WholeRow {
+function withSip(row: Omit<WholeRow, 'sip'>): WholeRow {
   if (!row.protocols.includes('sip')) return { ...row, sip: null };
   return {
     ...row,
     sip: { userAgent: `Cisco-${row.productId.replace('-', '')}`, banks: row.name.startsWith('79') ? 1 : 2 },
   };
+}
+
+/** As a 7900 and an 8941 offer them to SCCP servers. */
+const OLD_TLS: WholeRow['tls'] = { versions: ['1.0', '1.0'], ciphers: ['AES256-SHA', 'AES128-SHA'] };
+
+/** As an 8861 offers them; DES-CBC3-SHA, its last one, is no longer in OpenSSL. */
+const NEWER_TLS: WholeRow['tls'] = {
+  versions: ['1.0', '1.2'],
+  ciphers: ['ECDHE-RSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES128-GCM-SHA256', 'AES256-SHA', 'AES128-SHA'],
+};
+
+/** 78xx and 88xx but for the 894x are of the newer kind; that 69xx and 99xx are old ones is [?]. */
+function withTls(row: ModelRow): Omit<WholeRow, 'sip'> {
+  return { ...row, tls: /^(?:78|88)/.test(row.name) ? NEWER_TLS : OLD_TLS };
 }
 
 export const MODELS: readonly WholeRow[] = Object.freeze(
@@ -380,7 +394,7 @@ export const MODELS: readonly WholeRow[] = Object.freeze(
     model99xx('8961', 540, 5),
     model99xx('9951', 537, 5),
     model99xx('9971', 493, 6),
-  ].map(withSip),
+  ].map((row) => withSip(withTls(row))),
 );
 
 /** Finds a model by what people write: `7975`, `CP-7975G`, `cp-7975g`. Null when there is none. */

@@ -7,6 +7,7 @@ import { type Duration, earlier, type Instant, MILLISECOND, NEVER, SECOND } from
 import { FLASH_MAP } from '../storage/flash-map.ts';
 import { RecordStore } from '../storage/record-store.ts';
 import { Settings } from '../storage/settings.ts';
+import { Completions } from './net/completions.ts';
 import { Stack } from './net/stack.ts';
 import { bootLights } from './phone/boot-lights.ts';
 import { Screen } from './phone/screen.ts';
@@ -64,6 +65,7 @@ export class Kernel implements EntryPoints {
       hal,
       boot: withShownLoad(boot, memory),
       stack,
+      completions: new Completions(),
       names: new NameResolver(stack, rng, tunables),
       files: new FileFetcher(stack, trace, tunables, hal.board.model),
       settings: new Settings(memory),
@@ -119,8 +121,12 @@ export class Kernel implements EntryPoints {
     this.#settle(now);
   }
 
-  onCompletion(operation: Operation, _result: CompletionResult): void {
-    throw new Error(`operation ${operation} was not started by this load`);
+  onCompletion(operation: Operation, result: CompletionResult): void {
+    const now = this.#hal.timer.now();
+    if (!this.#phone.completions.complete(now, operation, result)) {
+      throw new Error(`operation ${operation} was not started by this load`);
+    }
+    this.#settle(now);
   }
 
   onShutdown(): void {

@@ -1,4 +1,5 @@
 import { Cpu } from '../device/cpu.ts';
+import { deviceName, serialNumber } from '../device/identity.ts';
 import { Phone, type PhoneSinks } from '../device/phone.ts';
 import type { ModelRow } from '../hal/board.ts';
 import type { Flash } from '../hal/flash.ts';
@@ -6,11 +7,13 @@ import { HostSecureElement } from '../hal/host/secure-element.ts';
 import type { Mac } from '../hal/nic.ts';
 import type { PowerSource } from '../hal/power.ts';
 import type { Rng } from '../hal/rng.ts';
+import type { BootKey } from '../hal/secure.ts';
 import type { Timeline } from '../hal/timeline.ts';
 import type { TunableValues } from '../hal/tunables.ts';
 import { VirtualWallClock } from '../hal/virtual/clock.ts';
 import type { WireEnd } from '../hal/wire-end.ts';
 import { developmentKey } from '../images/public.ts';
+import type { Identity, IdentityHolder } from '../lab/public.ts';
 import { readBootKeys } from '../storage/board-record.ts';
 import { FLASH_MAP } from '../storage/flash-map.ts';
 import { RecordStore } from '../storage/record-store.ts';
@@ -44,6 +47,10 @@ export interface PhoneMakerOptions {
   readonly images?: ImageReader;
   /** Every phone gets a payload context of its own; otherwise all phones of a load share one. */
   readonly contextPerPhone?: boolean;
+  /** What the factory has put into the MIC slot of a phone; nothing unless given. */
+  readonly identity?: (holder: IdentityHolder) => Identity;
+  /** Hears the secrets of every TLS session, as lines of an NSS key log. */
+  readonly keyLog?: (line: Uint8Array) => void;
   /** The chance of one phone. */
   readonly rng: (mac: Mac) => Rng;
 }
@@ -70,7 +77,7 @@ export class PhoneMaker {
     const { model, mac } = plan;
     const flash = plan.flash ?? this.#newFlash(plan);
     writeSettings(flash, plan.settings ?? {});
-    const bootKeys = readBootKeys(flash);
+    const secure = this.#secureElement(plan, readBootKeys(flash));
     const phone = new Phone({
       model,
       mac,
@@ -80,7 +87,7 @@ export class PhoneMaker {
       powerSource,
       rng: rng(mac),
       wallClock: new VirtualWallClock(timeline, epoch),
-      secure: (complete) => new HostSecureElement({ timeline, bootKeys, complete }),
+      secure,
       timeline,
       cpu: this.#options.contextPerPhone === true ? new Cpu() : this.cpu,
       tunables,
@@ -88,6 +95,29 @@ export class PhoneMaker {
       sinks,
     });
     return { phone, flash };
+  }
+
+  #secureElement(
+    { model, mac, serial }: PhonePlan,
+    bootKeys: readonly BootKey[],
+  ): ConstructorParameters<typeof Phone>[0]['secure'] {
+    const { timeline, identity, keyLog } = this.#options;
+    const holder = {
+      productId: model.productId,
+      deviceName: deviceName(mac),
+      serial: serial ?? serialNumber(mac),
+    };
+    const mic = identity?.(holder);
+    return (complete) => {
+      const element = new HostSecureElement({
+        timeline,
+        bootKeys,
+        complete,
+        ...(keyLog === undefined ? {} : { keyLog }),
+      });
+      if (mic !== undefined) element.installKey('mic', mic.privateKey, mic.certificate);
+      return element;
+    };
   }
 
   #newFlash({ model, mac, protocol, image }: PhonePlan): Flash {

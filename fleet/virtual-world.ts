@@ -44,14 +44,16 @@ export class VirtualWorld implements World {
   constructor(options: VirtualWorldOptions) {
     this.#options = options;
     const { seed, phones } = options;
+    const devices = options.lab?.devices ?? knownDevices(phones);
+    this.lab = createLab({ ...options.lab, devices, timeline: this.timeline, seed });
+    const { cluster } = this.lab;
     const maker = new PhoneMaker({
+      ...(cluster === null ? {} : { identity: (holder) => cluster.identity(holder) }),
       ...options,
       timeline: this.timeline,
       rng: (mac) => new SeededRng(phoneSeed(seed, mac)),
     });
     this.cpu = maker.cpu;
-    const devices = options.lab?.devices ?? knownDevices(phones);
-    this.lab = createLab({ ...options.lab, devices, timeline: this.timeline, seed });
     this.phones = phones.map((plan, index) => {
       const cable = this.lab.port(index);
       const { phone, flash } = maker.make(plan, options.wire?.(cable, plan, this.timeline) ?? cable);

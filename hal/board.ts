@@ -1,4 +1,5 @@
 import type { Mac } from './nic.ts';
+import type { TlsVersion } from './tls.ts';
 
 /** How the phone keeps power at start-up (`protocols/discovery-provisioning.md` 1.1). */
 export interface PowerProfile {
@@ -65,6 +66,8 @@ export interface ModelRow {
     /** How many loads the flash holds: alarms name one, or the active and the inactive one. */
     readonly banks: 1 | 2;
   } | null;
+  /** What its loads speak to servers over TLS: lowest and highest version, and suites by OpenSSL's names. */
+  readonly tls: { readonly versions: readonly [TlsVersion, TlsVersion]; readonly ciphers: readonly string[] };
   /** Asks for files by HTTP 6970 before TFTP, unless the tunable `file.transport` says otherwise. */
   readonly http: boolean;
   /** False for models without ITL support (7940, 7960 and other old ones). */

@@ -144,6 +144,30 @@ export interface TraceEvents {
   };
   /** The end of a good start: what the idle screen shows. `elapsed` seconds since power-on. */
   'startup.complete': { elapsed: number; text: readonly string[]; softKeys: readonly string[] };
+  /** What a TLS handshake came to; `role` is what the server has to be. `reason` in OpenSSL's words. */
+  'tls.handshake': {
+    host: string;
+    port: number;
+    role: string;
+    outcome: 'complete' | 'failed';
+    version?: string;
+    cipher?: string;
+    /** Subject of the server's certificate. */
+    peer?: string | null;
+    /** Which own certificate there was to show. */
+    own: 'lsc' | 'mic' | null;
+    resumed?: boolean;
+    reason?: string;
+  };
+  /** Whether the phone says anything to that server, and who vouches for it. */
+  'security.decision': {
+    host: string;
+    port: number;
+    role: string;
+    outcome: 'accepted' | 'refused';
+    by: 'list' | 'tvs' | null;
+    reason?: string;
+  };
   'callmanager.connect': {
     host: string;
     port: number;

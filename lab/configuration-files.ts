@@ -18,6 +18,8 @@ export interface CallManagerNode {
   readonly processNodeName: string;
   readonly sccpPort: number;
   readonly sipPort: number;
+  /** SCCP over TLS; written only where the cluster is secure. */
+  readonly securedSccpPort?: number;
 }
 
 /** A load for one device type, for `XMLDefault.cnf.xml`. */
@@ -42,6 +44,8 @@ export interface ConfigurationFilesOptions {
   readonly sipProfile?: Readonly<Record<string, string>>;
   /** `1` or `4` for TCP, `2` for UDP, `3` for TLS. */
   readonly transportLayerProtocol?: string;
+  /** Device security mode of all phones: 1 unless given. */
+  readonly security?: 'none' | 'authenticated' | 'encrypted';
   /** False leaves `XMLDefault.cnf.xml` out, as on a server that only holds files of known phones. */
   readonly defaultFile?: boolean;
 }
@@ -106,6 +110,7 @@ export class ConfigurationFiles {
         ntpServers: this.#options.ntpServers ?? [],
         vendorConfig: this.#options.vendorConfig ?? {},
         sipProfile: this.#options.sipProfile ?? {},
+        security: this.#options.security ?? 'none',
         ...(this.#options.transportLayerProtocol === undefined
           ? {}
           : { transportLayerProtocol: this.#options.transportLayerProtocol }),

@@ -25,10 +25,15 @@ export interface DeviceFileSettings {
   readonly ntpServers: readonly string[];
   readonly vendorConfig: Readonly<Record<string, string>>;
   /** Replaces elements of `sipProfile` and `sipStack`: name to text. */
+  /** `none` unless given. */
+  readonly security?: 'none' | 'authenticated' | 'encrypted';
   readonly sipProfile?: Readonly<Record<string, string>>;
   /** `4`, TCP, unless given. */
   readonly transportLayerProtocol?: string;
 }
+
+/** `deviceSecurityMode`. */
+const SECURITY_MODES = { none: '1', authenticated: '2', encrypted: '3' } as const;
 
 /** Product specific configuration as an administrator finds it on a fresh device page. */
 const VENDOR_CONFIG: Readonly<Record<string, string>> = {
@@ -77,6 +82,7 @@ const VENDOR_CONFIG: Readonly<Record<string, string>> = {
 };
 
 export function deviceFileText(settings: DeviceFileSettings): string {
+  const { security = 'none' } = settings;
   const vendorConfig = { ...VENDOR_CONFIG, ...settings.vendorConfig };
   const sip = settings.protocol === 'sip';
   return `<?xml version="1.0" encoding="UTF-8"?>
@@ -98,7 +104,7 @@ export function deviceFileText(settings: DeviceFileSettings): string {
 <executiveOverridePreemptable>false</executiveOverridePreemptable>
 ${devicePoolText(settings)}
 <TVS>
-<members>
+<members>${security === 'none' ? '' : `\n${settings.callManagers.map(tvsMemberText).join('\n')}`}
 </members>
 </TVS>
 ${sip ? sipProfileText(settings.sipProfile ?? {}) : ''}<MissedCallLoggingOption>{{missedCallLogging}}</MissedCallLoggingOption>
@@ -120,7 +126,7 @@ ${Object.entries(vendorConfig)
 <webProtocol>0</webProtocol>
 </enterpriseConfig>
 <versionStamp>{{versionStamp}}</versionStamp>
-${LOCALE_AND_FEATURES.replace(/(?<=<transportLayerProtocol>)4/, settings.transportLayerProtocol ?? '4')}</device>
+${LOCALE_AND_FEATURES.replace(/(?<=<transportLayerProtocol>)4/, settings.transportLayerProtocol ?? '4').replace(/(?<=<deviceSecurityMode>)1/, SECURITY_MODES[security])}</device>
 `;
 }
 
@@ -154,6 +160,13 @@ ${[1, 2, 3].map((n) => `<sipIpAddr${n}></sipIpAddr${n}>\n<sipPort${n}>5060</sipP
 </devicePool>`;
 }
 
+function tvsMemberText(node: CallManagerNode, priority: number): string {
+  return `<member priority="${priority}">
+<port>2445</port>
+<address>${escapeXml(node.processNodeName)}</address>
+</member>`;
+}
+
 function memberText(node: CallManagerNode, priority: number): string {
   return `<member priority="${priority}">
 <callManager>
@@ -162,7 +175,7 @@ function memberText(node: CallManagerNode, priority: number): string {
 <ports>
 <ethernetPhonePort>${node.sccpPort}</ethernetPhonePort>
 <sipPort>${node.sipPort}</sipPort>
-<securedSipPort>5061</securedSipPort>
+<securedSipPort>5061</securedSipPort>${node.securedSccpPort === undefined ? '' : `\n<securedEthernetPhonePort>${node.securedSccpPort}</securedEthernetPhonePort>`}
 <mgcpPorts>
 <listen>2427</listen>
 <keepAlive>2428</keepAlive>

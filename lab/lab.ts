@@ -17,7 +17,14 @@ import type { Duration, Instant } from '../hal/timer.ts';
 import { type Cable, createCable } from '../hal/virtual/cable.ts';
 import { SeededRng } from '../hal/virtual/rng.ts';
 import type { WireEnd } from '../hal/wire-end.ts';
-import { CallManager, type CallManagerEvent, type CallManagerOptions, SCCP_PORT } from './call-manager/call-manager.ts';
+import {
+  CallManager,
+  type CallManagerEvent,
+  type CallManagerOptions,
+  DEFAULT_EPOCH,
+  SCCP_PORT,
+  SECURE_SCCP_PORT,
+} from './call-manager/call-manager.ts';
 import { ConfigurationFiles, type ConfigurationFilesOptions } from './configuration-files.ts';
 import { type Device, type DeviceRange, DeviceTable, type NewDevice } from './device-table.ts';
 import { type DhcpPool, DhcpServer } from './dhcp-server.ts';
@@ -26,13 +33,17 @@ import { HttpFileServer } from './http-file-server.ts';
 import { DEAF, type LabEvent } from './lab-event.ts';
 import { LabHost } from './lab-host.ts';
 import { HOST_NUMBER, LAB_INSTANCES, labMac, type Network, networkOf } from './networks.ts';
+import type { LabPki } from './pki/lab-pki.ts';
 import { Router } from './router.ts';
+import { type LabSecurity, SecureCluster } from './secure-cluster.ts';
+import { SecureServices } from './secure-listener.ts';
 import { SIP_PORT, SipCallManager, type SipCallManagerOptions } from './sip-call-manager/sip-call-manager.ts';
 import { AccessSwitch, portName } from './switch/access-switch.ts';
 import { PHONE_PORT, type PortOptions, serverPort, type VoiceVlan } from './switch/port-options.ts';
 import type { PoweredDevice, PowerState } from './switch/power-sourcing.ts';
 import type { SwitchPort } from './switch/switch-port.ts';
 import { type FileProvider, TftpServer } from './tftp-server.ts';
+import { TvsServer } from './tvs-server.ts';
 
 export interface LabOptions {
   readonly timeline: Timeline;
@@ -66,6 +77,10 @@ export interface LabOptions {
     SipCallManagerOptions,
     'name' | 'node' | 'timeline' | 'sockets' | 'devices' | 'events' | 'versionStamp'
   >;
+  /** Makes the cluster a mixed-mode one in which all devices have this security mode. */
+  readonly security?: LabSecurity;
+  /** Keys and certificates of a secure cluster; made unless given. */
+  readonly pki?: LabPki;
   /** Files besides the configuration files, asked first: loads, ring lists, trust lists. */
   readonly files?: FileProvider;
   /** Cables of phones: megabits a second, and delay one way in microseconds. */
@@ -110,6 +125,9 @@ export class Lab {
   readonly sipCallManagers: readonly SipCallManager[];
   readonly configurationFiles: ConfigurationFiles;
   readonly machines = new Map<string, LabMachine>();
+  /** Null in a cluster that is not secure. */
+  readonly cluster: SecureCluster | null;
+  readonly tvs: TvsServer | null;
   /** Where the servers live. */
   readonly network: Network;
   /** A function of the seed; labs of different seeds have different MAC addresses. */
@@ -143,19 +161,31 @@ export class Lab {
     const count = { tftp: options.tftpServers ?? 1, callManager: options.callManagers ?? 2 };
     for (const vlan of new Set([this.network.vlan, dataVlan, ...(options.vlans ?? [])]))
       this.#addNetwork(vlan, count.tftp);
-    const services = this.#addMachine('dns', HOST_NUMBER.services);
-    this.dns.serve(services.host, services.host.address);
+    const dns = this.#addMachine('dns', HOST_NUMBER.services);
+    this.dns.serve(dns.host, dns.host.address);
     const managers = range(count.callManager).map((index) =>
       this.#addMachine(`cm${index + 1}`, HOST_NUMBER.callManager + index),
     );
     this.configurationFiles = this.#configurationFiles(managers);
-    const files: FileProvider = (request) => options.files?.(request) ?? this.configurationFiles.read(request.name);
+    this.cluster = this.#cluster(managers);
+    const services = new SecureServices(timeline);
+    this.tvs = this.#tvs(services, managers);
+    const files: FileProvider = (request) =>
+      options.files?.(request) ?? this.cluster?.read(request.name) ?? this.configurationFiles.read(request.name);
     const hosts = range(count.tftp).map((index) => this.#addMachine(`tftp${index + 1}`, HOST_NUMBER.tftp + index).host);
     this.tftp = hosts.map((host) => served(new TftpServer({ timeline, files, events }), host));
     this.http = hosts.map((host) => served(new HttpFileServer({ timeline, files, events }), host));
     this.callManagers = managers.map(
       ({ name, host }) =>
-        new CallManager({ ...options.callManager, name, timeline, sockets: host, devices: this.devices, events }),
+        new CallManager({
+          ...(this.cluster === null ? {} : { secure: { services, tls: this.cluster.callManagerTls() } }),
+          ...options.callManager,
+          name,
+          timeline,
+          sockets: host,
+          devices: this.devices,
+          events,
+        }),
     );
     this.sipCallManagers = managers.map(
       ({ name, host }) =>
@@ -179,6 +209,7 @@ export class Lab {
     this.dns.start();
     for (const server of this.tftp) server.start();
     if (this.#options.http !== false) for (const server of this.http) server.start();
+    this.tvs?.start();
     for (const manager of [...this.callManagers, ...this.sipCallManagers]) manager.start();
   }
 
@@ -187,6 +218,7 @@ export class Lab {
     for (const manager of [...this.callManagers, ...this.sipCallManagers]) manager.stop('fin');
     for (const server of this.tftp) server.stop();
     for (const server of this.http) server.stop();
+    this.tvs?.stop(this.timeline.now());
     this.dns.stop();
     this.dhcp.stop();
   }
@@ -328,7 +360,9 @@ export class Lab {
   }
 
   #configurationFiles(managers: readonly LabMachine[]): ConfigurationFiles {
+    const { security = 'none' } = this.#options;
     return new ConfigurationFiles({
+      security,
       ...this.#options.configuration,
       table: this.devices,
       callManagers: managers.map(({ name, host }) => ({
@@ -336,8 +370,32 @@ export class Lab {
         processNodeName: this.#processNodeName(name, host.address),
         sccpPort: this.#options.callManager?.port ?? SCCP_PORT,
         sipPort: this.#options.sipCallManager?.port ?? SIP_PORT,
+        ...(security === 'none' ? {} : { securedSccpPort: SECURE_SCCP_PORT }),
       })),
     });
+  }
+
+  #cluster(managers: readonly LabMachine[]): SecureCluster | null {
+    const { security = 'none', pki, callManager } = this.#options;
+    if (security === 'none') return null;
+    return new SecureCluster({
+      security,
+      now: (callManager?.epoch ?? DEFAULT_EPOCH) / 1_000,
+      nodes: managers.map(({ name, host }) => ({
+        host: this.#processNodeName(name, host.address),
+        address: host.address,
+      })),
+      ...(pki === undefined ? {} : { pki }),
+      plain: (name) => this.configurationFiles.read(name),
+    });
+  }
+
+  #tvs(services: SecureServices, managers: readonly LabMachine[]): TvsServer | null {
+    const cluster = this.cluster;
+    if (cluster === null) return null;
+    const tvs = new TvsServer({ services, tls: cluster.tvsTls(), certificates: cluster.vouchedFor() });
+    for (const { host } of managers) tvs.serve(host);
+    return tvs;
   }
 
   #processNodeName(name: string, address: Ipv4): string {

@@ -13,7 +13,10 @@ export {
   loadsFile,
   vendorLoad,
 } from './load-files.ts';
+export type { IdentityHolder } from './pki/identity-stock.ts';
+export type { Identity } from './pki/lab-pki.ts';
 export { type MacRange, RealWireLab, type RealWireOptions, type RealWireOutcome } from './real-wire.ts';
+export type { LabSecurity } from './secure-cluster.ts';
 export type { PortOptions, VoiceVlan } from './switch/port-options.ts';
 export type { PoweredDevice } from './switch/power-sourcing.ts';
 export type { Conflict } from './wire-survey.ts';

@@ -2,6 +2,8 @@ import type { ResetReason } from '../../hal/power.ts';
 import { earlier, type Instant, MINUTE, NEVER, SECOND } from '../../hal/timer.ts';
 import { dateText, millisecondsOf } from '../phone/date-text.ts';
 import { zoneOffset } from '../phone/time-zone.ts';
+import { recordsFor } from '../phone/trust/trust-list.ts';
+import type { TrustStore } from '../phone/trust/trust-store.ts';
 import {
   type LostWhy,
   outOfServiceReason,
@@ -12,7 +14,8 @@ import type { OutOfServiceReason } from '../wire/sccp/alarm.ts';
 import type { CallManagerMember } from './configuration-memory.ts';
 import type { NameAnswer } from './name-resolver.ts';
 import type { PhoneContext } from './phone-context.ts';
-import { Registration, type RegistrationOut } from './registration.ts';
+import { Registration, type RegistrationOut, type SecureOpening } from './registration.ts';
+import type { SecureConnections } from './secure-connection.ts';
 import type { Stage, StageOutput } from './stage.ts';
 
 /** "Up to five": what CUCM writes into a configuration file. */
@@ -20,6 +23,15 @@ const MAX_MEMBERS = 5;
 
 /** Waits that several phones begin together are spread by this share either way (sccp 3.2). */
 const JITTER = 0.2;
+
+/** Where SCCP over TLS is when a configuration that an older load saved does not say. */
+const DEFAULT_SECURE_PORT = 2443;
+
+/** What tells whether call managers are spoken to over TLS, and with whom. */
+export interface CallManagerSecurity {
+  readonly store: TrustStore;
+  readonly connections: SecureConnections;
+}
 
 type Registered = Extract<RegistrationClientOut, { kind: 'registered' }>;
 
@@ -58,6 +70,11 @@ export class CallManagerStage implements Stage {
   readonly name = 'call-manager';
   readonly screenText = 'Registering';
   readonly #phone: PhoneContext;
+  readonly #security: CallManagerSecurity;
+  /** Whether this round speaks TLS. */
+  #isSecure = false;
+  /** Why TLS to the node that is being asked came to nothing. */
+  #secureFailure: string | null = null;
   #state: State = { kind: 'idle' };
   #outputs: StageOutput[] = [];
   #alarm: OutOfServiceReason;
@@ -77,8 +94,9 @@ export class CallManagerStage implements Stage {
   #clockAt: Instant = NEVER;
   #whenIdle: ((now: Instant) => void) | null = null;
 
-  constructor(phone: PhoneContext) {
+  constructor(phone: PhoneContext, security: CallManagerSecurity) {
     this.#phone = phone;
+    this.#security = security;
     this.#alarm = ALARM_OF_RESET[phone.boot.resetReason];
   }
 
@@ -89,6 +107,7 @@ export class CallManagerStage implements Stage {
       this.#outputs.push({ kind: 'failed', reason: refusal, retry: { at: NEVER } });
       return;
     }
+    this.#isSecure = this.#wantsTls();
     this.#left = this.#members().length;
     if (this.#first >= this.#left) this.#first = 0;
     this.#try(now, this.#first);
@@ -177,7 +196,9 @@ export class CallManagerStage implements Stage {
       return;
     }
     this.#phone.screen.starting(this.screenText);
-    const registration = new Registration(this.#phone, now, answer.addresses[0]!, member);
+    this.#secureFailure = null;
+    const secure = this.#isSecure ? this.#opening(member) : null;
+    const registration = new Registration(this.#phone, now, answer.addresses[0]!, member, secure);
     this.#state = { kind: 'registering', index, registration, accepted: false };
   }
 
@@ -243,7 +264,7 @@ export class CallManagerStage implements Stage {
     boot.services.confirm();
     hal.trace.event('registration.accepted', {
       host: member.host,
-      port: member.port,
+      port: this.#portOf(member),
       protocol: this.#phone.facts.configuration!.sip === undefined ? 'sccp' : 'sip',
       transport: this.#transport(),
       lines: accepted.lines.map((line) => line.number),
@@ -289,7 +310,7 @@ export class CallManagerStage implements Stage {
       this.#toIdle(now);
       return;
     }
-    if (!state.accepted) this.#connectEvent(member, 'failed', why);
+    if (!state.accepted) this.#connectEvent(member, 'failed', this.#secureFailure ?? why);
     hal.trace.debug(`${member.host} lost while registering: ${why}`);
     this.#next(now, state.index);
   }
@@ -395,13 +416,44 @@ export class CallManagerStage implements Stage {
     return duration - half + this.#phone.hal.rng.below(2 * half + 1);
   }
 
-  #transport(): 'tcp' | 'udp' {
+  /**
+   * "Mode authenticated or encrypted, and the CTL holds a valid certificate of the call manager": TLS. Without such a list the phone goes by TCP, where a
+   * call manager refuses it if its profile is secure.
+   */
+  #wantsTls(): boolean {
+    const { security, sip } = this.#phone.facts.configuration!;
+    if (security === 'none' || sip !== undefined) return false;
+    const { ctl } = this.#security.store.installed();
+    return ctl !== null && recordsFor(ctl, 'CCM').length > 0;
+  }
+
+  #opening(member: CallManagerMember): SecureOpening {
+    return (now, address, sink, options) => {
+      const server = {
+        remote: { address, port: this.#portOf(member) },
+        host: member.host,
+        role: 'CCM' as const,
+        encrypted: this.#phone.facts.configuration!.security === 'encrypted',
+        failed: (reason: string) => {
+          this.#secureFailure = reason;
+        },
+      };
+      return this.#security.connections.connect(now, server, sink, options);
+    };
+  }
+
+  #portOf({ port, securePort }: CallManagerMember): number {
+    return this.#isSecure ? (securePort ?? DEFAULT_SECURE_PORT) : port;
+  }
+
+  #transport(): 'tcp' | 'tls' | 'udp' {
+    if (this.#isSecure) return 'tls';
     return this.#phone.facts.configuration!.sip?.transport === 'udp' ? 'udp' : 'tcp';
   }
 
   #connectEvent(member: CallManagerMember, outcome: 'connected' | 'failed', reason?: string): void {
-    const { host, port, priority } = member;
-    const fields = { host, port, transport: this.#transport(), priority, outcome };
+    const { host, priority } = member;
+    const fields = { host, port: this.#portOf(member), transport: this.#transport(), priority, outcome };
     this.#phone.hal.trace.event('callmanager.connect', reason === undefined ? fields : { ...fields, reason });
   }
 

@@ -11,6 +11,8 @@ export interface CallManagerMember {
   /** An address as text, or a name. */
   readonly host: string;
   readonly port: number;
+  /** For TLS; absent in what older loads saved. */
+  readonly securePort?: number;
 }
 
 /**
@@ -29,6 +31,8 @@ export interface AppliedConfiguration {
   readonly security: SecurityMode;
   /** By priority. */
   readonly callManagers: readonly CallManagerMember[];
+  /** Trust verification services, by priority; absent in what older loads saved. */
+  readonly tvs?: readonly { readonly host: string; readonly port: number }[];
   /** Absent in what older loads saved. */
   readonly policy?: PhonePolicy;
   /** As Windows names it; absent in what older loads saved. */
@@ -49,6 +53,7 @@ export function applied(
 ): AppliedConfiguration {
   const protocol = configuration.deviceProtocol ?? (running === 'sip' ? 'SIP' : 'SCCP');
   const port = protocol === 'SCCP' ? 'ethernetPhonePort' : 'sipPort';
+  const securePort = protocol === 'SCCP' ? 'securedEthernetPhonePort' : 'securedSipPort';
   const kept: AppliedConfiguration = {
     name,
     versionStamp: configuration.versionStamp,
@@ -60,7 +65,9 @@ export function applied(
       priority: member.priority,
       host: member.host,
       port: member[port],
+      securePort: member[securePort],
     })),
+    tvs: configuration.tvs.map(({ host, port: tvsPort }) => ({ host, port: tvsPort })),
     policy: policyOf(configuration),
     timeZone: configuration.devicePool.dateTimeSetting.timeZone,
     ...(protocol === 'SIP' ? { sip: sipSettings(configuration) } : {}),

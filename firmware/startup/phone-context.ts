@@ -4,6 +4,7 @@ import type { Ipv4 } from '../../hal/nic.ts';
 import type { TraceEvents } from '../../hal/trace.ts';
 import type { RecordStore } from '../../storage/record-store.ts';
 import type { Settings } from '../../storage/settings.ts';
+import type { Completions } from '../net/completions.ts';
 import type { Stack } from '../net/stack.ts';
 import { DEFAULT_MARKING, type Marking } from '../phone/marking.ts';
 import type { Screen } from '../phone/screen.ts';
@@ -80,6 +81,8 @@ export interface PhoneContext {
   readonly hal: Hal;
   readonly boot: BootRecord;
   readonly stack: Stack;
+  /** Who waits for what the board computes. */
+  readonly completions: Completions;
   readonly names: NameResolver;
   readonly files: FileFetcher;
   readonly settings: Settings;

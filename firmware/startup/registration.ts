@@ -1,5 +1,5 @@
-import { type Instant, SECOND } from '../../hal/timer.ts';
-import type { TcpGone, TcpSink, TcpSocket, UdpSocket } from '../net/sockets.ts';
+import { earlier, type Instant, NEVER, SECOND } from '../../hal/timer.ts';
+import type { ConnectOptions, TcpGone, TcpSink, TcpSocket, UdpSocket } from '../net/sockets.ts';
 import type {
   RegistrationClient,
   RegistrationClientIn,
@@ -17,6 +17,9 @@ export type RegistrationOut =
   | Exclude<RegistrationClientOut, { kind: 'write' | 'close' }>
   | { readonly kind: 'connected' };
 
+/** Opens a connection to the call manager at that address whose sink hears of it only when the server has been recognized. */
+export type SecureOpening = (now: Instant, address: number, sink: TcpSink, options: ConnectOptions) => TcpSocket;
+
 /** One call manager being registered with: a TCP connection, or a UDP socket, and the machine that speaks on it. */
 export class Registration implements TcpSink {
   readonly #client: RegistrationClient;
@@ -26,12 +29,21 @@ export class Registration implements TcpSink {
   readonly #port: number;
   /** What did not fit into the send buffer yet, oldest first. */
   #unsent: Uint8Array[] = [];
+  /** A server that takes the connection and then says nothing of TLS is given up; `NEVER` once it is open. */
+  #openBy: Instant = NEVER;
   #connected = false;
   #gone = false;
   /** The connection opened; the owner has not heard it yet. */
   #tellConnected = false;
 
-  constructor(phone: PhoneContext, now: Instant, address: number, member: CallManagerMember) {
+  /** @param secure opens the connection instead of plain TCP */
+  constructor(
+    phone: PhoneContext,
+    now: Instant,
+    address: number,
+    member: CallManagerMember,
+    secure: SecureOpening | null = null,
+  ) {
     const { hal, stack, facts } = phone;
     this.#address = address;
     this.#port = member.port;
@@ -44,8 +56,12 @@ export class Registration implements TcpSink {
       return;
     }
     const connectTimeout = hal.tunables['sccp.connectTimeout'] * SECOND;
-    const remote = { address, port: member.port };
-    this.#tcp = stack.connect(now, remote, this, { connectTimeout, userTimeout: USER_TIMEOUT });
+    const options = { connectTimeout, userTimeout: USER_TIMEOUT };
+    if (secure === null) this.#tcp = stack.connect(now, { address, port: member.port }, this, options);
+    else {
+      this.#tcp = secure(now, address, this, options);
+      this.#openBy = now + connectTimeout;
+    }
   }
 
   get open(): boolean {
@@ -57,6 +73,11 @@ export class Registration implements TcpSink {
   }
 
   dispatch(now: Instant, emit: (out: RegistrationOut) => void): void {
+    if (now >= this.#openBy) {
+      this.#openBy = NEVER;
+      this.#tcp?.abort(now);
+      this.gone(now, 'timeout');
+    }
     if (this.#tellConnected) {
       this.#tellConnected = false;
       emit({ kind: 'connected' });
@@ -69,7 +90,7 @@ export class Registration implements TcpSink {
   }
 
   pollAt(): Instant {
-    return this.#tellConnected ? 0 : this.#client.pollAt();
+    return this.#tellConnected ? 0 : earlier(this.#openBy, this.#client.pollAt());
   }
 
   abort(now: Instant): void {
@@ -107,12 +128,14 @@ export class Registration implements TcpSink {
   gone(now: Instant, why: TcpGone): void {
     if (this.#gone) return;
     this.#gone = true;
+    this.#openBy = NEVER;
     this.#udp?.close();
     this.#client.process(now, { kind: 'gone', why });
   }
 
   #ready(now: Instant, own: { readonly ownAddress: number; readonly ownPort: number }): void {
     this.#connected = true;
+    this.#openBy = NEVER;
     this.#tellConnected = true;
     this.#client.process(now, { kind: 'connected', ...own });
   }

@@ -26,6 +26,7 @@ import { CompanionFilesStage } from './companion-files-stage.ts';
 import { ConfigurationStage } from './configuration-stage.ts';
 import { LoadUpdateStage } from './load-update-stage.ts';
 import type { PhoneContext } from './phone-context.ts';
+import { SecureConnections } from './secure-connection.ts';
 import type { Stage } from './stage.ts';
 import { TftpServerStage } from './tftp-server-stage.ts';
 import { TrustFileStage, type TrustFiles } from './trust-file-stage.ts';
@@ -45,11 +46,12 @@ export interface Stages {
 export function startupStages(phone: PhoneContext): Stages {
   const voiceVlan = new VoiceVlanStage(phone);
   const address = new AddressStage(phone, (now, ip, domain) => voiceVlan.announceAddress(now, ip, domain));
-  const callManager = new CallManagerStage(phone);
   const { secure, tunables } = phone.hal;
   const olderList = tunables['trust.olderList'] === 'accepted' ? 'accepted' : 'rejected';
   const store = new TrustStore(phone.trust, secure, olderList);
   const trust: TrustFiles = { store, tvs: NO_TVS, round: { ctl: null, itl: null }, encryption: 'plain' };
+  const connections = new SecureConnections(phone, store);
+  const callManager = new CallManagerStage(phone, { store, connections });
   const companions = new CompanionFiles(phone, trust);
   return {
     voiceVlan,

@@ -162,6 +162,7 @@ describe('TLS engine', () => {
     const first = await bench.shake(bench.engine.open(options), bench.engine.accept(context, true));
     const second = await bench.shake(bench.engine.open(options), bench.engine.accept(context, true));
     expect([first.client!.resumed, second.client!.resumed]).toEqual([false, true]);
+    expect(first.client!.peerCertificate).toEqual(SERVER.certificate);
     expect(second.client!.peerCertificate).toEqual(SERVER.certificate);
     bench.engine.reset();
     const third = await bench.shake(bench.engine.open(options), bench.engine.accept(context, true));

@@ -44,6 +44,13 @@ interface Ticket {
   readonly peerCertificate: Uint8Array | null;
 }
 
+/** How a session begins, and what is known of the one that it takes up. */
+interface SessionPlan {
+  readonly make: (stream: Duplex) => TLSSocket;
+  readonly peerBefore: Uint8Array | null;
+  readonly remember: ((ticket: Ticket) => void) | null;
+}
+
 /** Sessions that a phone can take up again: more than the servers it knows. */
 const REMEMBERED_SESSIONS = 16;
 
@@ -66,23 +73,22 @@ export class TlsEngine implements Tls {
     const identity = certificate === null ? null : this.#options.identity(certificate);
     const secureContext = createSecureContext(contextOptions(options, identity));
     const ticket = resume === null ? undefined : this.#tickets?.get(resume);
-    return this.#session((stream) => {
-      const session = ticket === undefined ? {} : { session: ticket.session };
-      const socket = connect({ socket: stream, secureContext, rejectUnauthorized: false, ...session });
-      if (resume !== null) {
-        socket.on('session', (fresh: Buffer) => {
-          const shown = peerCertificate(socket) ?? (socket.isSessionReused() ? ticket?.peerCertificate : null) ?? null;
-          this.#remember(resume, { session: fresh, peerCertificate: shown });
-        });
-      }
-      return socket;
-    }, ticket?.peerCertificate);
+    const take = ticket === undefined ? {} : { session: ticket.session };
+    return this.#session({
+      make: (stream) => connect({ socket: stream, secureContext, rejectUnauthorized: false, ...take }),
+      peerBefore: ticket?.peerCertificate ?? null,
+      remember: resume === null ? null : (fresh) => this.#remember(resume, fresh),
+    });
   }
 
   /** The other side, for servers. One context serves all connections of a listener: see `serverContext`. */
   accept(secureContext: SecureContext, asksForCertificate: boolean): TlsSession {
     const options = { isServer: true, secureContext, requestCert: asksForCertificate, rejectUnauthorized: false };
-    return this.#session((stream) => new TLSSocket(stream, options));
+    return this.#session({
+      make: (stream) => new TLSSocket(stream, options),
+      peerBefore: null,
+      remember: null,
+    });
   }
 
   /** As after a power cut: sessions are gone, and none can be taken up again. */
@@ -92,9 +98,8 @@ export class TlsEngine implements Tls {
     this.#tickets = null;
   }
 
-  /** @param peerBefore the peer's certificate in the session that may be taken up again */
-  #session(make: (stream: Duplex) => TLSSocket, peerBefore: Uint8Array | null = null): EngineSession {
-    const session = new EngineSession(this.#options, make, peerBefore, () => this.#sessions?.delete(session));
+  #session(plan: SessionPlan): EngineSession {
+    const session = new EngineSession(this.#options, plan, () => this.#sessions?.delete(session));
     this.#sessions ??= new Set();
     this.#sessions.add(session);
     return session;
@@ -144,28 +149,22 @@ function pem(label: string, der: Uint8Array): string {
 /** One session. Whatever Node says about it is collected until it has come to rest, and is then what the operation came to. */
 class EngineSession implements TlsSession {
   readonly #options: TlsEngineOptions;
-  readonly #make: (stream: Duplex) => TLSSocket;
-  readonly #peerBefore: Uint8Array | null;
+  readonly #plan: SessionPlan;
   readonly #forget: () => void;
   readonly #stream: MemoryStream;
   #socket: TLSSocket | null = null;
   #records: Uint8Array[] = [];
   #received: Uint8Array[] = [];
   #handshake: TlsHandshake | null = null;
+  #peerCertificate: Uint8Array | null = null;
   #ended: string | null = null;
   /** Grows with everything that happens. */
   #happened = 0;
   #busy = false;
 
-  constructor(
-    options: TlsEngineOptions,
-    make: (stream: Duplex) => TLSSocket,
-    peerBefore: Uint8Array | null,
-    forget: () => void,
-  ) {
+  constructor(options: TlsEngineOptions, plan: SessionPlan, forget: () => void) {
     this.#options = options;
-    this.#make = make;
-    this.#peerBefore = peerBefore;
+    this.#plan = plan;
     this.#forget = forget;
     this.#stream = new MemoryStream((records) => {
       this.#happened++;
@@ -203,11 +202,15 @@ class EngineSession implements TlsSession {
 
   #begin(): void {
     if (this.#socket !== null) return;
-    const socket = this.#make(this.#stream);
+    const socket = this.#plan.make(this.#stream);
     this.#socket = socket;
     const { keyLog } = this.#options;
     if (keyLog !== undefined) socket.on('keylog', keyLog);
     socket.on('secure', () => this.#secured(socket));
+    const { remember } = this.#plan;
+    if (remember !== null) {
+      socket.on('session', (session: Buffer) => remember({ session, peerCertificate: this.#peer(socket) }));
+    }
     socket.on('data', (octets: Buffer) => {
       this.#happened++;
       this.#received.push(octets);
@@ -223,9 +226,15 @@ class EngineSession implements TlsSession {
     this.#handshake = {
       version: versionOf(socket),
       cipher: socket.getCipher().name,
-      peerCertificate: peerCertificate(socket) ?? (resumed ? this.#peerBefore : null),
+      peerCertificate: this.#peer(socket),
       resumed,
     };
+  }
+
+  /** Asked for once and kept: Node takes the certificate out of the chain when it is asked for, and a session taken up again shows none. */
+  #peer(socket: TLSSocket): Uint8Array | null {
+    this.#peerCertificate ??= peerCertificate(socket) ?? (socket.isSessionReused() ? this.#plan.peerBefore : null);
+    return this.#peerCertificate;
   }
 
   #over(reason: string): void {

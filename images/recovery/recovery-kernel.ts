@@ -1,3 +1,4 @@
+import { Completions } from '../../firmware/net/completions.ts';
 import { Stack } from '../../firmware/net/stack.ts';
 import { Screen } from '../../firmware/phone/screen.ts';
 import { StatusLog } from '../../firmware/phone/status-log.ts';
@@ -44,6 +45,7 @@ export class RecoveryKernel implements EntryPoints {
       hal,
       boot,
       stack,
+      completions: new Completions(),
       names: new NameResolver(stack, rng, tunables),
       files: new FileFetcher(stack, trace, tunables, hal.board.model),
       settings: new Settings(memory),

@@ -11,12 +11,14 @@ import type { Ipv4 } from '../../hal/nic.ts';
 import type { Timeline } from '../../hal/timeline.ts';
 import { type Instant, MILLISECOND, SECOND } from '../../hal/timer.ts';
 import type { Device, DeviceTable } from '../device-table.ts';
+import type { SecureListenerOptions, SecureServices } from '../secure-listener.ts';
 import { answerAbout, timeAndDate } from './answers.ts';
 import { Session, type SessionOwner } from './session.ts';
 import { SilenceWatch } from './silence-watch.ts';
 import { promptMessage, StationeryCupboard, together } from './stationery.ts';
 
 export const SCCP_PORT = 2000;
+export const SECURE_SCCP_PORT = 2443;
 
 /** One flat object an event; `device` is empty for a connection whose phone is not known. */
 export type CallManagerEvent =
@@ -57,6 +59,12 @@ export interface CallManagerOptions {
   readonly epoch?: number;
   /** The phones' zone, minutes east of UTC. */
   readonly zoneMinutes?: number;
+  /** Listens for TLS as well. Every device has a secure profile then: on the plain port it is rejected, and its certificate has to bear its name. */
+  readonly secure?: {
+    readonly services: SecureServices;
+    readonly tls: SecureListenerOptions;
+    readonly port?: number;
+  };
   /** Text with which a device that is in the table is rejected all the same; null lets it in. */
   readonly reject?: (device: Device) => string | null;
   readonly events?: (at: Instant, event: CallManagerEvent) => void;
@@ -93,13 +101,15 @@ const SLACK = 5 * SECOND;
 /** A rejected phone's connection is closed after this, as CallManager 2.x was seen to do. */
 const REJECTED_LINGER = 62 * SECOND;
 /** 2026-11-22T08:00:00Z: any fixed instant does, so that a run can be repeated. */
-const DEFAULT_EPOCH = Date.UTC(2026, 10, 22, 8);
+export const DEFAULT_EPOCH = Date.UTC(2026, 10, 22, 8);
 
 const DEFAULTS = { keepaliveSeconds: 30, standbyKeepaliveSeconds: 60, version: 22, dateTemplate: 'M/D/Y' } as const;
 
 /** Built-in labels that a phone shows after `Registration Rejected:`. */
 const UNKNOWN_DEVICE = code(0x2f); // Error: DBConfig
 const TYPE_MISMATCH = code(0x33); // Error: Mismatch
+
+const SECURITY_ERROR = 'Error: Security';
 
 /** Feature octets of RegisterAck, as servers send them from version 4 and from 11 on. */
 const ACK_FEATURES_4 = { features0: 0x20, features1: 0xf1, features2: 0xfe };
@@ -139,6 +149,7 @@ export class CallManager implements SessionOwner {
   readonly #otherWatch: SilenceWatch;
   readonly #rejectedWatch: SilenceWatch;
   #listener: TcpListener | null = null;
+  #secureListener: TcpListener | null = null;
 
   constructor(options: CallManagerOptions) {
     this.#options = options;
@@ -159,6 +170,7 @@ export class CallManager implements SessionOwner {
     const port = this.#options.port ?? SCCP_PORT;
     this.#listener ??= this.#options.sockets.listen(port, (now, socket) => this.#accept(now, socket));
     if (this.#listener === null) throw new Error(`${this.name}: TCP port ${port} is taken`);
+    this.#listenSecurely();
     this.listening = true;
     this.#tell({ type: 'call-manager', manager: this.name, running: true, how: 'start' });
   }
@@ -171,7 +183,9 @@ export class CallManager implements SessionOwner {
     if (how === 'silent') return;
     const now = this.#options.timeline.now();
     this.#listener?.close(now);
+    this.#secureListener?.close(now);
     this.#listener = null;
+    this.#secureListener = null;
     for (const session of [...this.#sessions]) {
       this.#release(session);
       if (how === 'fin') session.close(now);
@@ -207,6 +221,18 @@ export class CallManager implements SessionOwner {
     if (session === undefined || !this.listening) return false;
     this.#send(this.#options.timeline.now(), session, m);
     return true;
+  }
+
+  #listenSecurely(): void {
+    const { secure, sockets } = this.#options;
+    if (secure === undefined || this.#secureListener !== null) return;
+    const port = secure.port ?? SECURE_SCCP_PORT;
+    this.#secureListener = secure.services.listen(sockets, port, secure.tls, (now, socket, { commonName }) => {
+      const session = this.#accept(now, socket);
+      session.certifiedName = commonName;
+      return session;
+    });
+    if (this.#secureListener === null) throw new Error(`${this.name}: TCP port ${port} is taken`);
   }
 
   #accept(_now: Instant, socket: TcpSocket): Session {
@@ -296,7 +322,7 @@ export class CallManager implements SessionOwner {
     // A phone that writes 0 in its headers (7940, 7960) is written to in the same way.
     const headerVersion = m.headerVersion === 0 ? 0 : version;
     session.stationery = this.#cupboard.of(version, headerVersion, (m.features1 & FEATURE_UTF8) !== 0);
-    const refusal = this.#refusal(device, m.deviceType);
+    const refusal = this.#refusal(session, device, m.deviceType);
     if (device === null || refusal !== null) {
       this.#reject(now, session, m.deviceName, refusal ?? UNKNOWN_DEVICE);
       return;
@@ -320,9 +346,10 @@ export class CallManager implements SessionOwner {
     session.send(now, together(session.stationery.dialect, ack, { type: 'CapabilitiesReq' }));
   }
 
-  #refusal(device: Device | null, deviceType: number): string | null {
+  #refusal(session: Session, device: Device | null, deviceType: number): string | null {
     if (device === null || device.protocol !== 'sccp') return UNKNOWN_DEVICE;
     if (device.deviceType !== deviceType) return TYPE_MISMATCH;
+    if (this.#options.secure !== undefined && !isCertified(session, device)) return SECURITY_ERROR;
     return this.#options.reject?.(device) ?? null;
   }
 
@@ -411,4 +438,9 @@ export class CallManager implements SessionOwner {
   #tell(event: CallManagerEvent): void {
     this.#options.events?.(this.#options.timeline.now(), event);
   }
+}
+
+/** `CP-7975G-SEP…` as a factory writes it, or the device name alone as CAPF may. */
+function isCertified({ certifiedName }: Session, { name }: Device): boolean {
+  return certifiedName !== null && (certifiedName === name || certifiedName.endsWith(`-${name}`));
 }

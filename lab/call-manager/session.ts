@@ -29,6 +29,8 @@ export class Session implements TcpSink, Watched {
   /** Closed by this side: what still comes in is not looked at. */
   #closed = false;
   stationery: Stationery;
+  /** Common name of the certificate shown over TLS; null on a plain connection. */
+  certifiedName: string | null = null;
   /** The device that registered here; empty until then and after it has left. */
   device = '';
   /** Its row, while the dialogue goes on and needs it: 40,000 of them for good would be too many. */

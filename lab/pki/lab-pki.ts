@@ -44,7 +44,8 @@ const YEAR = 365 * DAY;
 const SERVER_YEARS = 5;
 const AUTHORITY_YEARS = 20;
 
-const ORGANIZATION: DistinguishedName = [
+/** Above the common name in all of the lab's certificates. */
+export const ORGANIZATION: DistinguishedName = [
   ['O', 'Sepia Lab'],
   ['OU', 'Lab'],
 ];

@@ -76,6 +76,34 @@ export class TestWorld extends VirtualWorld {
     this.timeline.runUntil(this.timeline.now() + Math.round(seconds * SECOND));
   }
 
+  /** As `run`, where the board computes what holds the timeline. */
+  async runHeld(seconds: number): Promise<void> {
+    const end = this.timeline.now() + Math.round(seconds * SECOND);
+    while (!this.timeline.runUntil(end)) await this.#released();
+  }
+
+  /** As `runUntil`, where the board computes what holds the timeline. */
+  async runHeldUntil<T extends keyof TraceEvents>(type: T, seconds = 600): Promise<TraceEvents[T]> {
+    const from = this.events.length;
+    const end = this.timeline.now() + seconds * SECOND;
+    while (this.timeline.nextAt() <= end) {
+      if (this.timeline.held) await this.#released();
+      this.timeline.step();
+      const found = this.events.slice(from).find((event) => event.type === type);
+      if (found !== undefined) return found.fields as TraceEvents[T];
+    }
+    throw this.#notHeard(type, seconds, from);
+  }
+
+  #released(): Promise<void> {
+    return new Promise((resolve) => this.timeline.onRelease(resolve));
+  }
+
+  #notHeard(type: string, seconds: number, from: number): Error {
+    const said = this.events.slice(from).map(({ at, type: what, fields }) => `${at} ${what} ${JSON.stringify(fields)}`);
+    return new Error(`no ${type} within ${seconds} s:\n${said.slice(-25).join('\n')}`);
+  }
+
   /** Runs until an event of this type comes after now, at most `seconds`. Throws with what the phone did instead. */
   runUntil<T extends keyof TraceEvents>(type: T, seconds = 600): TraceEvents[T] {
     const from = this.events.length;
@@ -85,8 +113,7 @@ export class TestWorld extends VirtualWorld {
       const found = this.events.slice(from).find((event) => event.type === type);
       if (found !== undefined) return found.fields as TraceEvents[T];
     }
-    const said = this.events.slice(from).map(({ at, type: what, fields }) => `${at} ${what} ${JSON.stringify(fields)}`);
-    throw new Error(`no ${type} within ${seconds} s:\n${said.slice(-25).join('\n')}`);
+    throw this.#notHeard(type, seconds, from);
   }
 
   /** Fields of all events of a type so far. */

@@ -1,0 +1,81 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { type DistinguishedName, writeCertificate } from '../../hal/host/certificate-writer.ts';
+import { readCertificate } from '../../hal/host/public-key.ts';
+import { generateKey, type Identity, type KeyKind, ORGANIZATION, serialNumber } from './lab-pki.ts';
+
+/** Whose certificate it is. */
+export interface IdentityHolder {
+  /** `CP-7975G`. */
+  readonly productId: string;
+  /** `SEP` and twelve digits. */
+  readonly deviceName: string;
+  /** `FCH1402A1B2`. */
+  readonly serial: string;
+}
+
+export interface IdentityStockOptions {
+  /** Signs the certificates. */
+  readonly authority: Identity;
+  readonly keyKind?: KeyKind;
+  /** How many different keys there are. A key takes far longer to make than a certificate, so phones of a fleet share them. */
+  readonly keys?: number;
+  /** Unix seconds. */
+  readonly now: number;
+}
+
+const DEFAULT_KEYS = 4;
+const DAY = 86_400;
+const TEN_YEARS = 3_650 * DAY;
+
+/** The factory's stock of manufacturer-installed certificates: each phone has its own certificate, and a key out of a pool. */
+export class IdentityStock {
+  readonly #options: IdentityStockOptions;
+  readonly #issuer: DistinguishedName;
+  readonly #keys: { readonly privateKey: KeyObject; readonly publicKey: KeyObject }[] = [];
+  #issued = 0;
+
+  constructor(options: IdentityStockOptions) {
+    this.#options = options;
+    this.#issuer = issuerOf(options.authority.certificate);
+  }
+
+  /** Different keys handed out so far. */
+  get distinctKeys(): number {
+    return this.#keys.length;
+  }
+
+  issue({ productId, deviceName, serial }: IdentityHolder): Identity {
+    const { authority, now, keys = DEFAULT_KEYS, keyKind = 'rsa-2048' } = this.#options;
+    const index = this.#issued++ % keys;
+    if (this.#keys[index] === undefined) {
+      const privateKey = generateKey(keyKind);
+      this.#keys[index] = { privateKey, publicKey: createPublicKey(privateKey) };
+    }
+    const { privateKey, publicKey } = this.#keys[index];
+    const plan = {
+      subject: [
+        ['serialNumber', `PID:${productId} SN:${serial}`],
+        ...ORGANIZATION,
+        ['CN', `${productId}-${deviceName}`],
+      ] satisfies DistinguishedName,
+      issuer: this.#issuer,
+      serial: serialNumber(),
+      publicKey,
+      notBefore: now - DAY,
+      notAfter: now + TEN_YEARS,
+      isAuthority: false,
+    };
+    return { privateKey, certificate: writeCertificate(plan, authority.privateKey, 'sha256') };
+  }
+}
+
+/** The authorities of the lab are named by us, with one part for each of these. */
+function issuerOf(certificate: Uint8Array): DistinguishedName {
+  const fields = readCertificate(certificate);
+  if (fields === null) throw new RangeError('the authority has no certificate that can be read');
+  const parts = fields.subject.split(';').reverse();
+  return parts.map((part) => {
+    const equals = part.indexOf('=');
+    return [part.slice(0, equals) as DistinguishedName[number][0], part.slice(equals + 1)];
+  });
+}

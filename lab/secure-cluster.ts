@@ -1,0 +1,159 @@
+/**
+ * What makes a lab cluster a secure one: its PKI, the trust lists that its phones ask for, signed and encrypted configurations, and certificates that a factory has put
+ * into the phones.
+ */
+import { createPublicKey } from 'node:crypto';
+import type { Ipv4 } from '../hal/nic.ts';
+import { encryptFile } from './pki/encrypted-file-writer.ts';
+import { type IdentityHolder, IdentityStock } from './pki/identity-stock.ts';
+import { createLabPki, type Identity, type LabPki } from './pki/lab-pki.ts';
+import { signFile } from './pki/signed-file-writer.ts';
+import { type ListRecord, ROLE_CODES, writeTrustList } from './pki/trust-list-writer.ts';
+import type { SecureListenerOptions } from './secure-listener.ts';
+import type { VouchedFor } from './tvs-server.ts';
+
+export type LabSecurity = 'none' | 'authenticated' | 'encrypted';
+
+export interface SecureClusterOptions {
+  readonly security: Exclude<LabSecurity, 'none'>;
+  /** Unix seconds: of the lists and the certificates. */
+  readonly now: number;
+  /** Call managers as the lists name them. */
+  readonly nodes: readonly { readonly host: string; readonly address: Ipv4 }[];
+  /** Made unless given; that takes a second or more. */
+  readonly pki?: LabPki;
+  /** The file of that name without signature. */
+  readonly plain: (name: string) => Uint8Array | null;
+}
+
+const DIGEST = 'sha1';
+
+const CTL_NAME = /^CTLS[EI]P[0-9A-F]{12}\.tlv$|^CTLFile\.tlv$/i;
+const ITL_NAME = /^ITLS[EI]P[0-9A-F]{12}\.tlv$|^ITLFile\.tlv$/i;
+const SIGNED_NAME = /^(.*\.cnf\.xml)\.sgn$/i;
+const ENCRYPTED_NAME = /^((S[EI]P[0-9A-F]{12})\.cnf\.xml)\.enc\.sgn$/i;
+
+export class SecureCluster {
+  readonly pki: LabPki;
+  readonly security: Exclude<LabSecurity, 'none'>;
+  readonly #options: SecureClusterOptions;
+  readonly #identities: IdentityStock;
+  /** Keys for which configurations are encrypted, by device. */
+  readonly #phoneKeys = new Map<string, Identity>();
+  #ctl: Uint8Array | null = null;
+  #itl: Uint8Array | null = null;
+
+  constructor(options: SecureClusterOptions) {
+    this.#options = options;
+    const { now, nodes, security } = options;
+    this.security = security;
+    this.pki = options.pki ?? createLabPki({ host: nodes[0]?.host ?? 'cm1', now });
+    this.#identities = new IdentityStock({ authority: this.pki.manufacturing, now });
+  }
+
+  /** What the factory puts into the MIC slot of a phone. */
+  identity(holder: IdentityHolder): Identity {
+    const identity = this.#identities.issue(holder);
+    this.#phoneKeys.set(holder.deviceName, identity);
+    return identity;
+  }
+
+  /** Trust lists, `.sgn` and `.enc.sgn`; null for what is none of these. */
+  read(name: string): Uint8Array | null {
+    if (CTL_NAME.test(name)) return this.ctl();
+    if (ITL_NAME.test(name)) return this.itl();
+    const encrypted = ENCRYPTED_NAME.exec(name);
+    if (encrypted !== null) return this.#encrypted(name, encrypted[1]!, encrypted[2]!.toUpperCase());
+    const signed = SIGNED_NAME.exec(name);
+    const plain = signed === null ? null : this.#options.plain(signed[1]!);
+    return plain === null ? null : this.sign(name, plain);
+  }
+
+  sign(filename: string, payload: Uint8Array, signer: Identity = this.pki.callManager): Uint8Array {
+    return signFile(payload, { signer, digest: DIGEST, filename, version: [1, 0], timestamp: this.#options.now });
+  }
+
+  ctl(): Uint8Array {
+    const { tokens, callManager, capf, itlRecovery } = this.pki;
+    this.#ctl ??= this.#list('ctl', tokens[0], [
+      ...tokens.map((token) => this.#record('SAST', token, 0)),
+      ...this.#onEachNode('CCM+TFTP', callManager),
+      this.#record('CAPF', capf, 0),
+      this.#record('SAST', itlRecovery, 0),
+    ]);
+    return this.#ctl;
+  }
+
+  itl(): Uint8Array {
+    const { callManager, capf, tvs, itlRecovery } = this.pki;
+    this.#itl ??= this.#list('itl', itlRecovery, [
+      this.#record('SAST', itlRecovery, 0),
+      ...this.#onEachNode('CCM+TFTP', callManager),
+      this.#record('SAST', callManager, 0),
+      ...this.#onEachNode('TVS', tvs),
+      this.#record('CAPF', capf, 0),
+    ]);
+    return this.#itl;
+  }
+
+  /** How the call manager listens: any version from TLS 1.0 on, as CUCM does unless its minimum is raised. */
+  callManagerTls(): SecureListenerOptions {
+    const { callManager, manufacturing, capf } = this.pki;
+    return {
+      versions: ['1.0', '1.2'],
+      ciphers:
+        this.security === 'authenticated'
+          ? ['NULL-SHA']
+          : ['ECDHE-RSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES128-GCM-SHA256', 'AES256-SHA', 'AES128-SHA'],
+      legacy: true,
+      identity: callManager,
+      clientAuthorities: [manufacturing.certificate, capf.certificate],
+    };
+  }
+
+  tvsTls(): SecureListenerOptions {
+    const ciphers = ['ECDHE-RSA-AES256-GCM-SHA384', 'AES256-SHA', 'AES128-SHA'];
+    return { versions: ['1.0', '1.2'], ciphers, legacy: true, identity: this.pki.tvs, clientAuthorities: null };
+  }
+
+  vouchedFor(): readonly VouchedFor[] {
+    const { tokens, itlRecovery, callManager, capf, tvs } = this.pki;
+    const vouched = (identity: Identity, ...roles: readonly (keyof typeof ROLE_CODES)[]): VouchedFor => ({
+      certificate: identity.certificate,
+      roles: roles.map((role) => ROLE_CODES[role]),
+    });
+    return [
+      ...tokens.map((token) => vouched(token, 'SAST')),
+      vouched(itlRecovery, 'SAST'),
+      vouched(callManager, 'SAST', 'CCM+TFTP'),
+      vouched(capf, 'CAPF'),
+      vouched(tvs, 'TVS'),
+    ];
+  }
+
+  #encrypted(filename: string, plainName: string, device: string): Uint8Array | null {
+    const phone = this.#phoneKeys.get(device);
+    const plain = this.#options.plain(plainName);
+    if (phone === undefined || plain === null) return null;
+    return encryptFile(plain, {
+      signer: this.pki.callManager,
+      digest: DIGEST,
+      filename,
+      timestamp: this.#options.now,
+      phoneKey: createPublicKey(phone.privateKey),
+    });
+  }
+
+  #list(kind: 'ctl' | 'itl', signer: Identity, records: readonly ListRecord[]): Uint8Array {
+    return writeTrustList(kind, records, { signer, digest: DIGEST, timestamp: this.#options.now });
+  }
+
+  #onEachNode(role: ListRecord['role'], identity: Identity): ListRecord[] {
+    return this.#options.nodes.map((_, index) => this.#record(role, identity, index));
+  }
+
+  #record(role: ListRecord['role'], { certificate }: Identity, node: number): ListRecord {
+    const { host, address } = this.#options.nodes[node]!;
+    return { role, certificate, dnsName: host, address };
+  }
+}
