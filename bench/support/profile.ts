@@ -6,17 +6,21 @@ export function threadCpu(): number {
   return Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[0]);
 }
 
-interface Frame {
+export interface Frame {
   readonly url: string;
   readonly functionName: string;
   readonly lineNumber: number;
   readonly columnNumber: number;
 }
 
-/** Runs `work` under the sampling profiler; returns the share of samples by what `nameOf` makes of their innermost frame. */
+/**
+ * Runs `work` under the sampling profiler; returns the share of samples by what `nameOf` makes of their innermost frame.
+ *
+ * @param nameOf is told who called, as it has named it; null leaves the frame to the caller.
+ */
 export async function shares(
   work: () => void,
-  nameOf: (frame: Frame) => string | null,
+  nameOf: (frame: Frame, caller: string | null) => string | null,
 ): Promise<ReadonlyMap<string, number>> {
   const session = new Session();
   session.connect();
@@ -36,10 +40,10 @@ export async function shares(
   const owner = (id: number): string | null => {
     const known = named.get(id);
     if (known !== undefined) return known;
-    // Built-in functions belong to whoever called them.
-    const own = nameOf(frames.get(id)!);
     const parent = parents.get(id);
-    const name = own ?? (parent === undefined ? null : owner(parent));
+    const caller = parent === undefined ? null : owner(parent);
+    // Built-in functions belong to whoever called them.
+    const name = nameOf(frames.get(id)!, caller) ?? caller;
     named.set(id, name);
     return name;
   };
