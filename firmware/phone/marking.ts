@@ -24,6 +24,8 @@ export const DEFAULT_MARKING: Marking = Object.freeze({
 export interface TosOctets {
   readonly voice: number | null;
   readonly signalling: number | null;
+  /** Of requests for files, once there is a configuration; absent in what older loads saved. */
+  readonly files?: number | null;
 }
 
 export interface MarkingFacts {

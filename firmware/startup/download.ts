@@ -2,11 +2,11 @@ import type { Ipv4 } from '../../hal/nic.ts';
 import { type Instant, SECOND } from '../../hal/timer.ts';
 import type { TunableValues } from '../../hal/tunables.ts';
 import { isMalformed } from '../malformed.ts';
-import type { TcpGone, TcpSink, TcpSocket, UdpSocket } from '../net/sockets.ts';
+import type { Mark, TcpGone, TcpSink, TcpSocket, UdpSocket } from '../net/sockets.ts';
 import type { Stack } from '../net/stack.ts';
 import type { FileOutcome, FileSink } from '../protocols/file-outcome.ts';
 import { HTTP_PORT, HttpClient, type HttpOut } from '../protocols/http.ts';
-import { TftpClient, type TftpOut } from '../protocols/tftp.ts';
+import { TftpClient, type TftpEndpoint, type TftpOut } from '../protocols/tftp.ts';
 import * as tftp from '../wire/tftp.ts';
 
 /** One file asked of one server by one protocol: a machine and its socket. */
@@ -24,6 +24,7 @@ export interface DownloadRequest {
   /** Octets. */
   readonly maxSize: number;
   readonly sink: FileSink | null;
+  readonly mark: Mark;
 }
 
 /** Each request leaves from a port of its own: the server tells transfers apart by it (RFC 1350 section 4). */
@@ -31,12 +32,14 @@ export class TftpDownload implements Download {
   readonly #client: TftpClient;
   readonly #socket: UdpSocket;
 
-  constructor(stack: Stack, tunables: TunableValues, now: Instant, { name, server, maxSize, sink }: DownloadRequest) {
+  constructor(stack: Stack, tunables: TunableValues, now: Instant, request: DownloadRequest) {
+    const { name, server, maxSize, sink, mark } = request;
     const client = new TftpClient(tunables);
-    const socket = stack.udp(0, (at, payload, from) => {
+    const received = (at: Instant, payload: Uint8Array, from: TftpEndpoint): void => {
       const message = tftp.parse(payload);
       if (!isMalformed(message)) client.process(at, { kind: 'received', message, from });
-    });
+    };
+    const socket = stack.udp(0, received, { mark });
     if (socket === null) throw new Error('no ephemeral UDP port is free');
     this.#client = client;
     this.#socket = socket;
@@ -70,9 +73,12 @@ export class HttpDownload implements Download, TcpSink {
   readonly #stack: Stack;
   readonly #tunables: TunableValues;
   readonly #client: HttpClient;
+  readonly #mark: Mark;
   #socket: TcpSocket | null = null;
 
-  constructor(stack: Stack, tunables: TunableValues, now: Instant, { name, server, maxSize, sink }: DownloadRequest) {
+  constructor(stack: Stack, tunables: TunableValues, now: Instant, request: DownloadRequest) {
+    const { name, server, maxSize, sink, mark } = request;
+    this.#mark = mark;
     this.#stack = stack;
     this.#tunables = tunables;
     this.#client = new HttpClient(tunables);
@@ -118,7 +124,8 @@ export class HttpDownload implements Download, TcpSink {
     switch (out.kind) {
       case 'connect': {
         const connectTimeout = this.#tunables['http.connectTimeout'] * SECOND;
-        this.#socket = this.#stack.connect(now, { address: out.address, port: out.port }, this, { connectTimeout });
+        const options = { connectTimeout, mark: this.#mark };
+        this.#socket = this.#stack.connect(now, { address: out.address, port: out.port }, this, options);
         return;
       }
       case 'write':

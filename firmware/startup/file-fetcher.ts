@@ -3,6 +3,8 @@ import type { Ipv4 } from '../../hal/nic.ts';
 import { type Instant, NEVER, SECOND } from '../../hal/timer.ts';
 import type { Trace, TraceEvents } from '../../hal/trace.ts';
 import type { TunableValues } from '../../hal/tunables.ts';
+import { MARKS } from '../net/marking.ts';
+import type { Mark } from '../net/sockets.ts';
 import type { Stack } from '../net/stack.ts';
 import type { FileOutcome, FileSink } from '../protocols/file-outcome.ts';
 import { ipv4Text } from '../wire/address.ts';
@@ -49,6 +51,8 @@ export class FileFetcher {
   readonly #trace: Trace;
   readonly #tunables: TunableValues;
   readonly #ways: readonly Via[];
+  /** Of requests and acknowledgements: what the configuration says once there is one. */
+  mark: Mark = MARKS.bestEffort;
   #transfer: Transfer | null = null;
   #now: Instant = 0;
 
@@ -124,7 +128,13 @@ export class FileFetcher {
     const { server, via } = transfer.attempts[transfer.index]!;
     this.#trace.event('file.request', { name, server: ipv4Text(server), via });
     const Way = via === 'http' ? HttpDownload : TftpDownload;
-    transfer.download = new Way(this.#stack, this.#tunables, now, { name, server, maxSize, sink });
+    transfer.download = new Way(this.#stack, this.#tunables, now, {
+      name,
+      server,
+      maxSize,
+      sink,
+      mark: this.mark,
+    });
   }
 
   #ended(now: Instant, transfer: Transfer, outcome: FileOutcome): void {

@@ -79,6 +79,8 @@ export function startupStages(phone: PhoneContext): Stages {
 /** What a configuration changes below the call manager: announcements, marks, gratuitous ARP. */
 function applyPolicy(now: Instant, phone: PhoneContext, voiceVlan: VoiceVlanStage, policy: PhonePolicy): void {
   voiceVlan.configure(now, policy);
+  const octet = policy.tos.files ?? null;
+  if (octet !== null) phone.files.mark = { priority: 0, dscp: octet >> 2 };
   phone.stack.acceptGratuitousArp(acceptsGratuitousArp(phone.hal.tunables['arp.gratuitous'], policy.garp));
 }
 

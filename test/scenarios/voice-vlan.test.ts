@@ -209,6 +209,14 @@ describe('marks', () => {
     });
   });
 
+  it('requests for files: what the configuration says, once there is one', () => {
+    const { world, frames } = tappedWorld({ tunables: { 'files.ringLists': 'at-start' } });
+    world.powerOn(0);
+    world.runUntil('registration.accepted', 120);
+    const requests = frames.filter(({ direction, protocol }) => direction === 'out' && protocol === 17);
+    expect(requests.at(-1)).toMatchObject({ priority: 0, dscp: 24 });
+  });
+
   it('other traffic has none', () => {
     const { world, frames } = tappedWorld();
     world.powerOn(0);

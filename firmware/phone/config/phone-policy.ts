@@ -34,7 +34,11 @@ export function policyOf(configuration: PhoneConfiguration): PhonePolicy {
   const access = vendorConfig.get('settingsAccess');
   const named = (name: string, builtIn: readonly string[]): string | null => (builtIn.includes(name) ? null : name);
   return {
-    tos: { voice: octetOf(audio), signalling: octetOf(String(configuration.dscpForCm2Dvce)) },
+    tos: {
+      voice: octetOf(audio),
+      signalling: octetOf(String(configuration.dscpForCm2Dvce)),
+      files: octetOf(String(configuration.dscpForSCCPPhoneConfig)),
+    },
     garp: vendorConfig.get('garp') ?? null,
     cdp: !off('enableCdpSwPort'),
     lldp: !off('enableLldpSwPort'),
