@@ -152,6 +152,7 @@ export class Kernel implements EntryPoints {
       if (this.#stack.pollAt() <= now) this.#stack.dispatch(now);
       if (names.pollAt() <= now) names.dispatch(now);
       if (files.pollAt() <= now) files.dispatch(now);
+      if (this.#stages.tvs.pollAt() <= now) this.#stages.tvs.dispatch(now);
       this.#sequencer.dispatch(now);
       const at = this.#pollAt();
       if (at > now) {
@@ -188,6 +189,6 @@ export class Kernel implements EntryPoints {
   #pollAt(): Instant {
     const { names, files } = this.#phone;
     const below = earlier(this.#stack.pollAt(), this.#sequencer.pollAt());
-    return earlier(below, earlier(names.pollAt(), files.pollAt()));
+    return earlier(earlier(below, this.#stages.tvs.pollAt()), earlier(names.pollAt(), files.pollAt()));
   }
 }

@@ -35,7 +35,7 @@ import { LabHost } from './lab-host.ts';
 import { HOST_NUMBER, LAB_INSTANCES, labMac, type Network, networkOf } from './networks.ts';
 import type { LabPki } from './pki/lab-pki.ts';
 import { Router } from './router.ts';
-import { type LabSecurity, SecureCluster } from './secure-cluster.ts';
+import { type ClusterPeculiarities, type LabSecurity, SecureCluster } from './secure-cluster.ts';
 import { SecureServices } from './secure-listener.ts';
 import { SIP_PORT, SipCallManager, type SipCallManagerOptions } from './sip-call-manager/sip-call-manager.ts';
 import { AccessSwitch, portName } from './switch/access-switch.ts';
@@ -81,6 +81,7 @@ export interface LabOptions {
   readonly security?: LabSecurity;
   /** Keys and certificates of a secure cluster; made unless given. */
   readonly pki?: LabPki;
+  readonly peculiarities?: ClusterPeculiarities;
   /** Files besides the configuration files, asked first: loads, ring lists, trust lists. */
   readonly files?: FileProvider;
   /** Cables of phones: megabits a second, and delay one way in microseconds. */
@@ -376,7 +377,7 @@ export class Lab {
   }
 
   #cluster(managers: readonly LabMachine[]): SecureCluster | null {
-    const { security = 'none', pki, callManager } = this.#options;
+    const { security = 'none', pki, peculiarities, callManager } = this.#options;
     if (security === 'none') return null;
     return new SecureCluster({
       security,
@@ -386,6 +387,7 @@ export class Lab {
         address: host.address,
       })),
       ...(pki === undefined ? {} : { pki }),
+      ...(peculiarities === undefined ? {} : { peculiarities }),
       plain: (name) => this.configurationFiles.read(name),
     });
   }

@@ -14,6 +14,17 @@ import type { VouchedFor } from './tvs-server.ts';
 
 export type LabSecurity = 'none' | 'authenticated' | 'encrypted';
 
+/** What is not as it should be, or not yet, in a cluster. */
+export interface ClusterPeculiarities {
+  /** What call managers show instead of the certificate that the lists hold. */
+  readonly callManager?: Identity;
+  readonly callManagerTls?: Partial<Pick<SecureListenerOptions, 'versions' | 'ciphers'>>;
+  /** What TVS vouches for besides the cluster's own certificates. */
+  readonly vouchedFor?: readonly VouchedFor[];
+  /** A cluster that is not in mixed mode has no CTL. */
+  readonly ctl?: false;
+}
+
 export interface SecureClusterOptions {
   readonly security: Exclude<LabSecurity, 'none'>;
   /** Unix seconds: of the lists and the certificates. */
@@ -22,6 +33,7 @@ export interface SecureClusterOptions {
   readonly nodes: readonly { readonly host: string; readonly address: Ipv4 }[];
   /** Made unless given; that takes a second or more. */
   readonly pki?: LabPki;
+  readonly peculiarities?: ClusterPeculiarities;
   /** The file of that name without signature. */
   readonly plain: (name: string) => Uint8Array | null;
 }
@@ -60,7 +72,7 @@ export class SecureCluster {
 
   /** Trust lists, `.sgn` and `.enc.sgn`; null for what is none of these. */
   read(name: string): Uint8Array | null {
-    if (CTL_NAME.test(name)) return this.ctl();
+    if (CTL_NAME.test(name)) return this.#options.peculiarities?.ctl === false ? null : this.ctl();
     if (ITL_NAME.test(name)) return this.itl();
     const encrypted = ENCRYPTED_NAME.exec(name);
     if (encrypted !== null) return this.#encrypted(name, encrypted[1]!, encrypted[2]!.toUpperCase());
@@ -106,7 +118,8 @@ export class SecureCluster {
           ? ['NULL-SHA']
           : ['ECDHE-RSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES128-GCM-SHA256', 'AES256-SHA', 'AES128-SHA'],
       legacy: true,
-      identity: callManager,
+      ...this.#options.peculiarities?.callManagerTls,
+      identity: this.#options.peculiarities?.callManager ?? callManager,
       clientAuthorities: [manufacturing.certificate, capf.certificate],
     };
   }
@@ -128,6 +141,7 @@ export class SecureCluster {
       vouched(callManager, 'SAST', 'CCM+TFTP'),
       vouched(capf, 'CAPF'),
       vouched(tvs, 'TVS'),
+      ...(this.#options.peculiarities?.vouchedFor ?? []),
     ];
   }
 

@@ -17,6 +17,7 @@ import type { PhoneContext } from './phone-context.ts';
 import { Registration, type RegistrationOut, type SecureOpening } from './registration.ts';
 import type { SecureConnections } from './secure-connection.ts';
 import type { Stage, StageOutput } from './stage.ts';
+import type { TvsConnection } from './tvs-connection.ts';
 
 /** "Up to five": what CUCM writes into a configuration file. */
 const MAX_MEMBERS = 5;
@@ -31,6 +32,7 @@ const DEFAULT_SECURE_PORT = 2443;
 export interface CallManagerSecurity {
   readonly store: TrustStore;
   readonly connections: SecureConnections;
+  readonly tvs: TvsConnection;
 }
 
 type Registered = Extract<RegistrationClientOut, { kind: 'registered' }>;
@@ -433,6 +435,7 @@ export class CallManagerStage implements Stage {
         remote: { address, port: this.#portOf(member) },
         host: member.host,
         role: 'CCM' as const,
+        verify: this.#security.tvs.verify.bind(this.#security.tvs),
         encrypted: this.#phone.facts.configuration!.security === 'encrypted',
         failed: (reason: string) => {
           this.#secureFailure = reason;

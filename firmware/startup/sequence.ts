@@ -30,7 +30,7 @@ import { SecureConnections } from './secure-connection.ts';
 import type { Stage } from './stage.ts';
 import { TftpServerStage } from './tftp-server-stage.ts';
 import { TrustFileStage, type TrustFiles } from './trust-file-stage.ts';
-import { NO_TVS } from './tvs-query.ts';
+import { TvsConnection } from './tvs-connection.ts';
 import { VoiceVlanStage } from './voice-vlan-stage.ts';
 
 export interface Stages {
@@ -39,6 +39,7 @@ export interface Stages {
   readonly address: AddressStage;
   readonly callManager: CallManagerStage;
   readonly companions: CompanionFiles;
+  readonly tvs: TvsConnection;
   /** Forgets the installed trust lists. */
   readonly eraseTrust: () => void;
 }
@@ -49,15 +50,17 @@ export function startupStages(phone: PhoneContext): Stages {
   const { secure, tunables } = phone.hal;
   const olderList = tunables['trust.olderList'] === 'accepted' ? 'accepted' : 'rejected';
   const store = new TrustStore(phone.trust, secure, olderList);
-  const trust: TrustFiles = { store, tvs: NO_TVS, round: { ctl: null, itl: null }, encryption: 'plain' };
   const connections = new SecureConnections(phone, store);
-  const callManager = new CallManagerStage(phone, { store, connections });
+  const tvs = new TvsConnection(phone, connections);
+  const callManager = new CallManagerStage(phone, { store, connections, tvs });
+  const trust: TrustFiles = { store, tvs, round: { ctl: null, itl: null }, encryption: 'plain' };
   const companions = new CompanionFiles(phone, trust);
   return {
     voiceVlan,
     address,
     callManager,
     companions,
+    tvs,
     eraseTrust: () => store.erase(),
     inOrder: [
       voiceVlan,

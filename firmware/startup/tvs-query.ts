@@ -8,9 +8,3 @@ export interface TvsQuery {
   ask(now: Instant, signer: CertificateName, waiter: (now: Instant, vouched: VouchedCertificate | null) => void): void;
   cancel(): void;
 }
-
-/** A phone that reaches none: what no list vouches for is refused. */
-export const NO_TVS: TvsQuery = Object.freeze({
-  ask: (now, _signer, waiter) => waiter(now, null),
-  cancel: () => undefined,
-} satisfies TvsQuery);

@@ -1,14 +1,20 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createLabPki, type LabPki } from '../../lab/pki/lab-pki.ts';
+import { createLabPki, type Identity, type LabPki, selfSigned } from '../../lab/pki/lab-pki.ts';
+import { ROLE_CODES } from '../../lab/pki/trust-list-writer.ts';
+import type { ClusterPeculiarities } from '../../lab/secure-cluster.ts';
 import { TestWorld, type TestWorldOptions } from '../support/test-world.ts';
 
 const NOW = Date.UTC(2026, 10, 22) / 1_000;
 
 let pki: LabPki;
+let otherCluster: LabPki;
 
 beforeAll(() => {
-  pki = createLabPki({ host: 'cm1.lab.example', now: NOW });
+  pki = createLabPki({ host: 'cm1.lab.example', keyKind: 'rsa-1024', now: NOW });
+  otherCluster = createLabPki({ host: 'cm1.lab.example', keyKind: 'rsa-1024', now: NOW });
 });
+
+const impostor = () => selfSigned({ commonName: 'cm1.lab.example', keyKind: 'rsa-1024', now: NOW });
 
 function secureWorld(security: 'authenticated' | 'encrypted', options: TestWorldOptions = {}): TestWorld {
   const world = new TestWorld({ ...options, lab: { security, pki, ...options.lab } });
@@ -35,5 +41,86 @@ describe('a phone of a mixed-mode cluster', () => {
     ]);
     expect(world.all('security.decision')).toMatchObject([{ outcome: 'accepted', by: 'list' }]);
     expect(world.statuses()).toContain('CTL and ITL installed');
+  });
+});
+
+function peculiarWorld(peculiarities: ClusterPeculiarities): TestWorld {
+  return secureWorld('encrypted', { lab: { callManagers: 1, peculiarities } });
+}
+
+/** What the call manager has heard of phones. */
+function heard(world: TestWorld): number {
+  const { alarms, registrations, keepalives, tokens, unknown, garbled } = world.lab.callManagers[0]!.counters;
+  return alarms + registrations + keepalives + tokens + unknown + garbled;
+}
+
+describe('a man in the middle', () => {
+  it.each<[string, () => Identity, string]>([
+    ['a certificate that he signed himself', impostor, 'peer-unknown'],
+    ['the certificate of another role', () => pki.capf, 'peer-role'],
+    ["another cluster's certificate", () => otherCluster.callManager, 'peer-unknown'],
+    ["the TVS server's own", () => pki.tvs, 'peer-role'],
+  ])('with %s is told nothing', async (_what, identity, reason) => {
+    const world = peculiarWorld({ callManager: identity() });
+    const decision = await world.runHeldUntil('callmanager.connect');
+    expect(decision).toMatchObject({ transport: 'tls', outcome: 'failed', reason: `tls.${reason}` });
+    expect(world.all('security.decision').at(-1)).toMatchObject({ role: 'CCM', outcome: 'refused', reason });
+    expect(world.statuses()).toContain('TLS Error: 10.100.0.11 is not a trusted CCM server');
+    await world.runHeld(30);
+    expect(world.all('registration.accepted')).toEqual([]);
+    expect(heard(world)).toBe(0);
+    expect(world.lab.callManagers[0]!.counters.connections).toBeGreaterThan(0);
+  });
+});
+
+describe('a call manager', () => {
+  it('that is in no list yet is asked about at TVS, which is remembered', async () => {
+    const callManager = selfSigned({ commonName: 'cm1.lab.example', keyKind: 'rsa-1024', now: NOW });
+    const vouchedFor = [{ certificate: callManager.certificate, roles: [ROLE_CODES['CCM+TFTP']] }];
+    const world = peculiarWorld({ callManager, vouchedFor });
+    await world.runHeldUntil('registration.accepted');
+    expect(world.all('security.decision')).toMatchObject([
+      { role: 'TVS', outcome: 'accepted', by: 'list', port: 2445 },
+      { role: 'CCM', outcome: 'accepted', by: 'tvs', port: 2443 },
+    ]);
+    expect(world.lab.tvs!.counters).toEqual({ requests: 1, unknown: 0 });
+    world.lab.callManagers[0]!.reset(world.phone.board.deviceName, 'restart');
+    await world.runHeldUntil('registration.accepted');
+    expect(world.lab.tvs!.counters.requests).toBe(1);
+    expect(world.all('tls.handshake').at(-1)).toMatchObject({ resumed: true });
+  });
+
+  it('for which TVS vouches in another role is refused', async () => {
+    const callManager = impostor();
+    const world = peculiarWorld({
+      callManager,
+      vouchedFor: [{ certificate: callManager.certificate, roles: [ROLE_CODES.CAPF, ROLE_CODES.TFTP] }],
+    });
+    expect(await world.runHeldUntil('callmanager.connect')).toMatchObject({ outcome: 'failed' });
+    expect(heard(world)).toBe(0);
+  });
+
+  it('whose minimum TLS version is above the model ends in that sentence', async () => {
+    const world = peculiarWorld({ callManagerTls: { versions: ['1.2', '1.2'] } });
+    const failed = await world.runHeldUntil('callmanager.connect');
+    expect(failed).toMatchObject({ outcome: 'failed', reason: 'tls.version' });
+    expect(world.statuses()).toContain("This model cannot speak the server's minimum TLS version");
+  });
+
+  it('of a cluster without CTL is spoken to over TCP, and refuses a phone with a secure profile', async () => {
+    const world = peculiarWorld({ ctl: false });
+    const rejected = await world.runHeldUntil('registration.rejected');
+    expect(rejected).toMatchObject({ reason: 'Error: Security' });
+    expect(world.all('callmanager.connect')).toMatchObject([{ transport: 'tcp', port: 2000, outcome: 'connected' }]);
+  });
+
+  it('does not let in a phone whose certificate another authority has signed', async () => {
+    const world = new TestWorld({
+      lab: { security: 'encrypted', pki, callManagers: 1 },
+      identity: () => selfSigned({ commonName: 'CP-7975G-SEP020000000000', keyKind: 'rsa-1024', now: NOW }),
+    });
+    world.powerOn(0);
+    await world.runHeldUntil('callmanager.connect');
+    expect(world.lab.callManagers[0]!.counters.connections).toBe(0);
   });
 });
