@@ -77,6 +77,27 @@ describe('bundlePayload', () => {
     expect((payload as () => string)()).toBe('λ');
   });
 
+  it.each([
+    ['an async function', 'const wait = async () => 1; export const entry = () => void wait();'],
+    ['an async method that nobody calls', 'class A { async wait() {} } export const entry = () => new A();'],
+    ['an async generator', 'async function* pieces() { yield 1; } export const entry = () => pieces();'],
+    ['await at the top', 'const one = await 1; export const entry = () => one;'],
+    ['import() of a module', `export const entry = () => import(${JSON.stringify(join(directory, 'other.ts'))});`],
+    ['import() of a name', 'export const entry = (name) => import(name);'],
+  ])('refuses %s', async (_what, text) => {
+    writeFileSync(join(directory, 'other.ts'), 'export const other = 1;');
+    await expect(bundlePayload(entry(text))).rejects.toThrow(
+      /entry\.ts cannot be built: a payload cannot (wait|import)/,
+    );
+  });
+
+  it('takes generators, and words that only look like promises', async () => {
+    const text = 'function* one() { yield "async await"; } export const entry = () => [...one()];';
+    const { body } = await bundlePayload(entry(text));
+    const payload: unknown = new Function(`return (${Buffer.from(body).toString('latin1')}\n)`)();
+    expect((payload as () => string[])()).toEqual(['async await']);
+  });
+
   it('leads from a place in the text back to the source', async () => {
     const { body, sourceMap } = await bundlePayload(
       entry('const pad = 1;\nexport const entry = () => { throw new Error("find me"); };'),
