@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { Capture, MOST_PHONES, macPlan, runOf, VirtualWorld } from '../fleet/public.ts';
+import { Capture, MOST_PHONES, macPlan, PrivateFile, runOf, VirtualWorld } from '../fleet/public.ts';
 import { bootViewFor } from './boot-view.ts';
 import { countsText } from './conclude.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -14,7 +14,9 @@ export interface DemoTexts extends RunTexts {
   readonly model: string;
   readonly protocol: string;
   readonly realistic?: boolean;
+  readonly security: string;
   readonly pcap?: string;
+  readonly keylog?: string;
 }
 
 const DEFAULT_SEED = 1;
@@ -33,7 +35,9 @@ export function demoCommand(command: Command): Command {
       .option('--model <m>', 'which model', '7975')
       .option('--protocol <p>', 'what they speak to the call manager: sccp', 'sccp')
       .option('--realistic', "a real phone's pace, lamps and all")
-      .option('--pcap <file>', "write what goes over the phones' cables into FILE (pcapng)"),
+      .option('--security <mode>', 'of the phones: none, authenticated or encrypted', 'none')
+      .option('--pcap <file>', "write what goes over the phones' cables into FILE (pcapng)")
+      .option('--keylog <file>', 'write the secrets of TLS sessions into FILE, so that the capture can be read'),
   );
 }
 
@@ -46,11 +50,13 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
     throw new UsageError('--protocol sip is not there yet: the firmware speaks SCCP only.');
   }
   const model = sccpModel(texts.model);
+  const security = oneOf('--security', texts.security, ['none', 'authenticated', 'encrypted']);
   const realistic = texts.realistic === true;
   const seed = settings.seed ?? DEFAULT_SEED;
   const epoch = settings.seed === null ? Date.now() : SEEDED_EPOCH;
   const session = new Session(output, settings);
   const capture = texts.pcap === undefined ? null : new Capture(texts.pcap, epoch);
+  const keyLog = texts.keylog === undefined ? null : new PrivateFile(texts.keylog);
   const phones = macPlan(runOf(String(seed)), count).map((mac) => ({ model, mac, protocol: 'sccp' as const }));
   const world = new VirtualWorld({
     seed,
@@ -60,7 +66,8 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
     powerSource: 'poe',
     epoch,
     sinks: session.census,
-    lab: { callManager: { epoch }, protected: count > 1 },
+    lab: { callManager: { epoch }, protected: count > 1, security },
+    ...(keyLog === null ? {} : { keyLog: (line) => keyLog.write(Buffer.from(line).toString('latin1')) }),
     ...(capture === null
       ? {}
       : { wire: (wire, plan, timeline) => capture.tap(wire, timeline, `SEP${plan.mac.toString(16).toUpperCase()}`) }),
@@ -100,5 +107,6 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
     );
   } finally {
     capture?.close();
+    keyLog?.close();
   }
 }

@@ -49,6 +49,14 @@ describe('the program', () => {
     for (const event of events) expect(event).toMatchObject({ at: expect.any(Number), type: expect.any(String) });
   });
 
+  it.each(['authenticated', 'encrypted'])('demo --security %s ends with a registration over TLS', async (security) => {
+    const options = ['--exit-when', 'registered', '--timeout', '60'];
+    const { code, out } = await sepia(['demo', '--security', security, '--json', ...options]);
+    expect(code).toBe(0);
+    const accepted = objects(out).find(({ type }) => type === 'registration.accepted');
+    expect(accepted).toMatchObject({ transport: 'tls', port: 2443 });
+  });
+
   it('demo without a terminal prints plain lines: where the flash lives first, the nine steps, the screen', async () => {
     const { code, out, err } = await sepia(['demo', '--seed', '7', '--exit-when', 'registered', '--timeout', '60']);
     expect(code).toBe(0);
