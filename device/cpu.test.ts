@@ -168,14 +168,18 @@ describe('faults', () => {
   });
 
   it('are told by source line where a source map is given', () => {
-    const cpu = new Cpu();
-    // Generated line 1, column 6 (the `throw`) is line 12, column 4 of firmware/kernel.ts.
-    cpu.addSourceMap(
-      'ab'.repeat(32),
-      JSON.stringify({ version: 3, sources: ['firmware/kernel.ts'], names: [], mappings: 'MAWI', file: '' }),
-    );
-    const fault = cpu.faultOf(thrownBy(cpu, '() =>{throw new Error("mapped")}'));
-    expect(fault.stack).toEqual(['at (firmware/kernel.ts:12:5)']);
+    const asked: string[] = [];
+    const cpu = new Cpu((digest) => {
+      asked.push(digest);
+      // Generated line 1, column 6 (the `throw`) is line 12, column 4 of firmware/kernel.ts.
+      return JSON.stringify({ version: 3, sources: ['firmware/kernel.ts'], names: [], mappings: 'MAWI', file: '' });
+    });
+    const thrown = thrownBy(cpu, '() =>{throw new Error("mapped")}');
+    expect(asked).toEqual([]);
+    for (let time = 0; time < 2; time++) {
+      expect(cpu.faultOf(thrown).stack).toEqual(['at (firmware/kernel.ts:12:5)']);
+    }
+    expect(asked).toEqual(['ab'.repeat(32)]);
   });
 
   it.each([

@@ -63,6 +63,9 @@ interface LoadedPayload {
   readonly context: vm.Context;
 }
 
+/** The source map, version 3, of the payload with this digest; null where there is none. */
+export type SourceMapReader = (digest: string) => string | null;
+
 /** At most this many stack frames go into a crash log, which is one flash sector. */
 const STACK_LIMIT = 12;
 
@@ -75,9 +78,17 @@ export class Cpu {
   running: Runner | null = null;
 
   private readonly loaded = new Map<string, LoadedPayload>();
-  private readonly sourceMaps = new Map<string, SourceMap>();
+  /** By the name that frames of the stack have for a payload. */
+  private readonly digests = new Map<string, string>();
+  private readonly sourceMaps = new Map<string, SourceMap | null>();
+  private readonly readSourceMap: SourceMapReader;
   private readonly guard = vm.createContext(vm.constants.DONT_CONTEXTIFY);
   private readonly guarded = new vm.Script('slice()', { filename: 'guard.js' });
+
+  /** @param readSourceMap lets faults be told by source file and line; asked at the first fault in a payload, and never before. */
+  constructor(readSourceMap: SourceMapReader = () => null) {
+    this.readSourceMap = readSourceMap;
+  }
 
   /**
    * The payload of a body whose digest the bootloader has verified. `body` is asked for only when this digest is new.
@@ -86,6 +97,7 @@ export class Cpu {
   load(digest: string, body: () => Uint8Array): Payload | CpuFault {
     const known = this.loaded.get(digest);
     if (known !== undefined) return known.payload;
+    this.digests.set(payloadFile(digest), digest);
     try {
       const context = payloadContext();
       const text = new TextDecoder('utf-8', { fatal: true }).decode(body());
@@ -96,11 +108,6 @@ export class Cpu {
     } catch (error) {
       return this.faultOf(error);
     }
-  }
-
-  /** Lets faults in this payload be told by source file and line. `json` is a source map, version 3. */
-  addSourceMap(digest: string, json: string): void {
-    this.sourceMaps.set(payloadFile(digest), new SourceMap(JSON.parse(json) as SourceMapPayload));
   }
 
   /** How many contexts there are. */
@@ -152,9 +159,20 @@ export class Cpu {
     const [, at = '', file = '', line = '1', column = '1'] = found;
     // Line and column of a stack count from 1, those of a source map from 0; the first line has the added parenthesis.
     const zeroLine = Number(line) - 1;
-    const entry = this.sourceMaps.get(file)?.findEntry(zeroLine, Number(column) - (zeroLine === 0 ? 2 : 1));
+    const entry = this.sourceMapOf(file)?.findEntry(zeroLine, Number(column) - (zeroLine === 0 ? 2 : 1));
     if (entry === undefined || !('originalSource' in entry)) return frame;
     return `${at}(${entry.originalSource}:${entry.originalLine + 1}:${entry.originalColumn + 1})`;
+  }
+
+  private sourceMapOf(file: string): SourceMap | null {
+    let map = this.sourceMaps.get(file);
+    if (map === undefined) {
+      const digest = this.digests.get(file);
+      const json = digest === undefined ? null : this.readSourceMap(digest);
+      map = json === null ? null : new SourceMap(JSON.parse(json) as SourceMapPayload);
+      this.sourceMaps.set(file, map);
+    }
+    return map;
   }
 }
 

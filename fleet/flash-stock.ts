@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { serialNumber } from '../device/identity.ts';
 import { hardwareRevisionOf } from '../device/models.ts';
@@ -7,7 +7,7 @@ import type { ModelRow } from '../hal/board.ts';
 import type { BootKey } from '../hal/secure.ts';
 import { VirtualFlash } from '../hal/virtual/flash.ts';
 import { createFlashBase, type FlashBase } from '../hal/virtual/flash-base.ts';
-import { createFlash, imageDirectory, imageFileName, RECOVERY } from '../images/public.ts';
+import { createFlash, imageDirectory, imageFileName, RECOVERY, sourceMapName } from '../images/public.ts';
 import { FLASH_SIZE } from '../storage/flash-map.ts';
 
 /** Reads a built image by its name without `.img`. */
@@ -16,6 +16,12 @@ export type ImageReader = (name: string) => Uint8Array;
 /** Images as set-up leaves them in `images/build`. */
 export const readBuiltImage: ImageReader = (name) =>
   new Uint8Array(readFileSync(join(imageDirectory(), imageFileName(name))));
+
+/** The source map of a built payload, by the digest of its body; null for a payload that was built elsewhere. */
+export function readBuiltSourceMap(bodyDigest: string): string | null {
+  const path = join(imageDirectory(), sourceMapName(bodyDigest));
+  return existsSync(path) ? readFileSync(path, 'utf8') : null;
+}
 
 const sha256 = (octets: Uint8Array) => new Uint8Array(createHash('sha256').update(octets).digest());
 

@@ -18,7 +18,7 @@ import { readBootKeys } from '../storage/board-record.ts';
 import { FLASH_MAP } from '../storage/flash-map.ts';
 import { RecordStore } from '../storage/record-store.ts';
 import { Settings } from '../storage/settings.ts';
-import { FlashStock, type ImageReader, readBuiltImage } from './flash-stock.ts';
+import { FlashStock, type ImageReader, readBuiltImage, readBuiltSourceMap } from './flash-stock.ts';
 
 /** One phone of a plan. */
 export interface PhonePlan {
@@ -62,7 +62,7 @@ export class PlanError extends Error {
 
 /** Puts phones together: flash, secure element, board. */
 export class PhoneMaker {
-  readonly cpu = new Cpu();
+  readonly cpu = new Cpu(readBuiltSourceMap);
   readonly #options: PhoneMakerOptions;
   readonly #stock: FlashStock;
 
@@ -89,7 +89,7 @@ export class PhoneMaker {
       wallClock: new VirtualWallClock(timeline, epoch),
       secure,
       timeline,
-      cpu: this.#options.contextPerPhone === true ? new Cpu() : this.cpu,
+      cpu: this.#options.contextPerPhone === true ? new Cpu(readBuiltSourceMap) : this.cpu,
       tunables,
       realistic,
       sinks,
