@@ -195,6 +195,16 @@ function newsText(event: StreamEvent): string | null {
       return 'link down';
     case 'power.reset':
       return `reset: ${(fields as TraceEvents['power.reset']).reason}`;
+    case 'load.update': {
+      const { to, outcome, reason } = fields as TraceEvents['load.update'];
+      return `load ${printable(to)}: ${outcome}${reason === undefined ? '' : `, ${reason}`}`;
+    }
+    case 'boot.rejected': {
+      const { slot, reason } = fields as TraceEvents['boot.rejected'];
+      return `slot ${slot} is not run: ${reason}`;
+    }
+    case 'boot.confirmed':
+      return `load ${printable((fields as TraceEvents['boot.confirmed']).load)} is confirmed`;
     case 'power.off':
       return 'power off';
     case 'dhcp.lost':

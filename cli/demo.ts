@@ -1,18 +1,22 @@
 import type { Command } from 'commander';
 import { Capture, MOST_PHONES, macPlan, PrivateFile, runOf, VirtualWorld } from '../fleet/public.ts';
+import type { ModelRow } from '../hal/board.ts';
+import { loadFiles } from '../lab/public.ts';
 import { bootViewFor } from './boot-view.ts';
 import { countsText } from './conclude.ts';
 import type { ExitCode } from './exit-code.ts';
+import { readLoad } from './image.ts';
 import { Output } from './output.ts';
+import { type PhoneKindTexts, warnOfUnsigned, withPhoneKind } from './phone-options.ts';
 import { type RunTexts, readRunOptions, withRunOptions } from './run-options.ts';
 import { Session } from './session.ts';
 import { UsageError } from './usage-error.ts';
-import { oneOf, sccpModel, wholeNumber } from './values.ts';
+import { model, oneOf, type Protocol, protocolOf, wholeNumber } from './values.ts';
 
-export interface DemoTexts extends RunTexts {
+export interface DemoTexts extends RunTexts, PhoneKindTexts {
   readonly phones: string;
   readonly model: string;
-  readonly protocol: string;
+  readonly upgrade?: string;
   readonly realistic?: boolean;
   readonly security: string;
   readonly pcap?: string;
@@ -28,17 +32,18 @@ const SEEDED_EPOCH = Date.UTC(2026, 10, 22, 8);
 const DEMO_RATE = 50;
 
 export function demoCommand(command: Command): Command {
-  return withRunOptions(
+  const described = withPhoneKind(
     command
       .description('boots phones against the embedded lab on a virtual wire, and keeps them registered until Ctrl-C')
       .option('--phones <n>', 'how many', '1')
       .option('--model <m>', 'which model', '7975')
-      .option('--protocol <p>', 'what they speak to the call manager: sccp', 'sccp')
       .option('--realistic', "a real phone's pace, lamps and all")
+      .option('--upgrade <image>', 'the call manager orders this image as their load')
       .option('--security <mode>', 'of the phones: none, authenticated or encrypted', 'none')
       .option('--pcap <file>', "write what goes over the phones' cables into FILE (pcapng)")
       .option('--keylog <file>', 'write the secrets of TLS sessions into FILE, so that the capture can be read'),
   );
+  return withRunOptions(described);
 }
 
 /** `sepia demo`. */
@@ -46,18 +51,19 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
   const output = new Output(texts);
   const settings = readRunOptions(texts);
   const count = wholeNumber('--phones', texts.phones, [1, MOST_PHONES]);
-  if (oneOf('--protocol', texts.protocol, ['sccp', 'sip']) === 'sip') {
-    throw new UsageError('--protocol sip is not there yet: the firmware speaks SCCP only.');
-  }
-  const model = sccpModel(texts.model);
-  const security = oneOf('--security', texts.security, ['none', 'authenticated', 'encrypted']);
+  const row = model(texts.model);
+  const protocol = protocolOf(row, texts.protocol);
+  const security = securityOf(protocol, texts.security);
+  const upgrade = texts.upgrade === undefined ? null : readLoad(texts.upgrade);
+  warnOfUnsigned(texts);
   const realistic = texts.realistic === true;
   const seed = settings.seed ?? DEFAULT_SEED;
   const epoch = settings.seed === null ? Date.now() : SEEDED_EPOCH;
   const session = new Session(output, settings);
   const capture = texts.pcap === undefined ? null : new Capture(texts.pcap, epoch);
   const keyLog = texts.keylog === undefined ? null : new PrivateFile(texts.keylog);
-  const phones = macPlan(runOf(String(seed)), count).map((mac) => ({ model, mac, protocol: 'sccp' as const }));
+  const ordered = upgrade === null ? {} : { load: upgrade.name };
+  const phones = macPlan(runOf(String(seed)), count).map((mac) => ({ model: row, mac, protocol, ...ordered }));
   const world = new VirtualWorld({
     seed,
     phones,
@@ -66,7 +72,13 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
     powerSource: 'poe',
     epoch,
     sinks: session.census,
-    lab: { callManager: { epoch }, protected: count > 1, security },
+    allowUnsigned: texts.allowUnsigned === true,
+    lab: {
+      callManager: { epoch },
+      protected: count > 1,
+      security,
+      ...(upgrade === null ? {} : { files: loadFiles([upgrade]) }),
+    },
     ...(keyLog === null ? {} : { keyLog: (line) => keyLog.write(Buffer.from(line).toString('latin1')) }),
     ...(capture === null
       ? {}
@@ -74,11 +86,8 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
   });
   const [first] = world.phones;
   const name = first!.board.deviceName;
-  output.line(
-    count === 1
-      ? `${model.platform} ${name}, seed ${seed}. Its flash lives in memory and is gone at the end.`
-      : `${count} x ${model.platform}, the first is ${name}, seed ${seed}. Their flash lives in memory and is gone at the end.`,
-  );
+  output.line(openingText(row, count, name, seed));
+  if (upgrade !== null) output.line(`The call manager orders the load ${upgrade.name}.`);
   const view = bootViewFor(output);
   if (view !== null) {
     session.stream.listen((event) => {
@@ -98,6 +107,7 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
         warp: !realistic,
         alwaysLeave: false,
         canary: false,
+        orderedLoad: upgrade?.name ?? null,
         whenAllRegistered: () => {
           view?.finish();
           if (exitWhen === 'never') note('Registered. Ctrl-C unregisters and ends.');
@@ -109,4 +119,18 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
     capture?.close();
     keyLog?.close();
   }
+}
+
+function openingText({ platform }: ModelRow, count: number, first: string, seed: number): string {
+  return count === 1
+    ? `${platform} ${first}, seed ${seed}. Its flash lives in memory and is gone at the end.`
+    : `${count} x ${platform}, the first is ${first}, seed ${seed}. Their flash lives in memory and is gone at the end.`;
+}
+
+const SECURITY_MODES = ['none', 'authenticated', 'encrypted'] as const;
+
+function securityOf(protocol: Protocol, text: string): (typeof SECURITY_MODES)[number] {
+  const security = oneOf('--security', text, SECURITY_MODES);
+  if (security === 'none' || protocol === 'sccp') return security;
+  throw new UsageError(`--security ${security} needs --protocol sccp: SIP over TLS is not there yet.`);
 }

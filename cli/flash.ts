@@ -14,8 +14,12 @@ import {
   flashInfo,
   imageDirectory,
   imageFileName,
+  injectFault,
   installInto,
+  parseFault,
   RECOVERY,
+  restoreFlash,
+  revokeKey,
   setSetting,
 } from '../images/public.ts';
 import { FLASH_SIZE, SLOTS } from '../storage/flash-map.ts';
@@ -23,14 +27,16 @@ import { EXIT, type ExitCode } from './exit-code.ts';
 import { readOctets, writeOctets } from './files.ts';
 import { bootKeys } from './image.ts';
 import { Output, type OutputOptions } from './output.ts';
+import { withProtocol } from './phone-options.ts';
 import { readMacRun } from './real-run.ts';
 import { gathered } from './run-options.ts';
 import { UsageError } from './usage-error.ts';
-import { model, oneOf } from './values.ts';
+import { model, oneOf, protocolOf } from './values.ts';
 
 interface CreateTexts extends OutputOptions {
   readonly model: string;
   readonly mac: string;
+  readonly protocol?: string;
   readonly image?: string;
   readonly bootKey?: readonly string[];
   readonly allowUnsigned?: boolean;
@@ -53,7 +59,7 @@ type WithOutput = (command: Command) => Command;
 /** `sepia flash …`. */
 export function addFlashCommands(flash: Command, withOutput: WithOutput, ended: Ended): void {
   flash.description("a phone's flash in a file: make it, look into it, change it");
-  withOutput(flash.command('create').argument('<file>'))
+  withOutput(withProtocol(flash.command('create').argument('<file>')))
     .description("makes a phone's flash as it leaves the factory")
     .requiredOption('--model <m>', 'which model')
     .option('--mac <mac>', 'its MAC address; auto makes a locally administered one', 'auto')
@@ -78,6 +84,17 @@ export function addFlashCommands(flash: Command, withOutput: WithOutput, ended: 
     .requiredOption('--out <file>', 'where to')
     .option('--force', 'write over the file that is there')
     .action((file: string, texts: DumpTexts) => ended(dump(file, texts)));
+  withOutput(flash.command('restore').argument('<file>').argument('<dump>'))
+    .description('writes a dump back over all that is there')
+    .action((file: string, from: string, texts: OutputOptions) => ended(restore(file, from, texts)));
+  withOutput(flash.command('revoke').argument('<file>').argument('<key-id...>'))
+    .description('revokes boot keys in the fuses, for ever: what they have signed does not boot any more')
+    .action((file: string, ids: string[], texts: OutputOptions) => ended(revoke(file, ids, texts)));
+  withOutput(flash.command('fault').argument('<file>').argument('<fault...>'))
+    .description(
+      'damages it as age and power cuts do: flip:OFFSET:BIT, cut-program:OFFSET, cut-erase:OFFSET; OFFSET as 0x80010 or A+16',
+    )
+    .action((file: string, faults: string[], texts: OutputOptions) => ended(fault(file, faults, texts)));
   withOutput(flash.command('erase').argument('<file>').argument('<region...>'))
     .description('erases regions: A, B, settings, trust, crash')
     .action((file: string, regions: string[], texts: OutputOptions) => ended(erase(file, regions, texts)));
@@ -88,7 +105,7 @@ function create(file: string, texts: CreateTexts): ExitCode {
   const row = model(texts.model);
   const mac = texts.mac === 'auto' ? autoMac(readMacRun(undefined), 0, 0) : parseMac(texts.mac);
   if (typeof mac === 'string') throw new UsageError(`--mac: ${mac}`);
-  const load = row.loads.sccp ?? row.loads.sip;
+  const load = row.loads[protocolOf(row, texts.protocol)];
   const built = (name: string): Uint8Array => readOctets(join(imageDirectory(), imageFileName(name)));
   const options = {
     identity: { model: row.name, mac, serial: serialNumber(mac), hardwareRevision: hardwareRevisionOf(row) },
@@ -192,6 +209,45 @@ function dump(file: string, texts: DumpTexts): ExitCode {
     writeOctets(texts.out, octets, { secret: true, over: texts.force === true });
     output.object({ file, out: texts.out, size: octets.length });
     output.line(`${texts.out}: ${octets.length} octets`);
+  });
+}
+
+function restore(file: string, from: string, texts: OutputOptions): ExitCode {
+  const output = new Output(texts);
+  const octets = readOctets(from);
+  return withFlash(file, false, (flash) => {
+    restoreFlash(flash, octets);
+    output.object({ file, from, size: octets.length });
+    output.line(`${file}: ${octets.length} octets from ${from}`);
+  });
+}
+
+function revoke(file: string, ids: readonly string[], texts: OutputOptions): ExitCode {
+  const output = new Output(texts);
+  return withFlash(file, false, (flash) => {
+    for (const id of ids) {
+      revokeKey(flash, id);
+      output.object({ file, revoked: id });
+      output.line(`${file}: key ${id} is revoked`);
+    }
+  });
+}
+
+function fault(file: string, texts: readonly string[], options: OutputOptions): ExitCode {
+  const output = new Output(options);
+  return withFlash(file, false, (flash) => {
+    const faults = texts.map((text) => {
+      const found = parseFault(text, flash.size);
+      if (typeof found === 'string') throw new UsageError(found);
+      return found;
+    });
+    // All of them can be read before the first one is done.
+    for (const each of faults) {
+      injectFault(flash, each);
+      output.object({ file, ...each });
+      const bit = each.kind === 'flip' ? `, bit ${each.bit}` : '';
+      output.line(`${file}: ${each.kind} at 0x${each.offset.toString(16)}${bit}`);
+    }
   });
 }
 

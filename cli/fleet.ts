@@ -14,14 +14,15 @@ import {
 import { countsText } from './conclude.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { Output, type OutputOptions } from './output.ts';
+import { type PhoneKindTexts, warnOfUnsigned, withPhoneKind } from './phone-options.ts';
 import { Progress } from './progress.ts';
 import { nicOf, rangeText, readMacRun, refuseBefore, tunablesOn } from './real-run.ts';
 import { type RunTexts, readRunOptions, withRunOptions } from './run-options.ts';
 import { Session } from './session.ts';
 import { UsageError } from './usage-error.ts';
-import { positiveNumber, sccpModel, wholeNumber } from './values.ts';
+import { model, positiveNumber, protocolOf, wholeNumber } from './values.ts';
 
-export interface FleetTexts extends RunTexts {
+export interface FleetTexts extends RunTexts, PhoneKindTexts {
   readonly count?: string;
   readonly nic: string;
   readonly model: string;
@@ -59,7 +60,7 @@ const TOLD_TYPES = [
 ];
 
 export function fleetCommand(command: Command): Command {
-  return withRunOptions(
+  const described = withPhoneKind(
     withPlanOptions(command)
       .description('runs many phones, and ends with one result: times by step, failures by cause, rates')
       .option('--nic <nic>', 'virtual, an interface, af-packet:NAME, or udp:LOCAL:PORT,REMOTE:PORT', 'virtual')
@@ -68,6 +69,7 @@ export function fleetCommand(command: Command): Command {
       .option('--nic-in-use-ok', 'on an interface that this machine itself uses')
       .option('--auto-register', 'phones that the call manager does not know register all the same'),
   );
+  return withRunOptions(described);
 }
 
 function withPlanOptions(command: Command): Command {
@@ -86,15 +88,16 @@ export function fleetPlanCommand(command: Command): Command {
 /** `sepia fleet`. */
 export async function fleet(texts: FleetTexts): Promise<ExitCode> {
   const plan = readPlan(texts);
-  const { count, model, macRun, rate, nic, settings } = plan;
+  const { count, row, macRun, rate, nic, settings } = plan;
   refuseBefore(nic, { nicInUseOk: texts.nicInUseOk === true, phones: count, expects: plan.expected !== null });
+  warnOfUnsigned(texts);
   const output = new Output(texts);
   const session = new Session(output, settings, {
     jsonTypes: TOLD_TYPES,
     clock: nic.kind === 'virtual' ? null : Date.now,
   });
   output.line(
-    `${count} x ${model.platform}, ${rangeText(macRun, count)}, ${rate} a second on ${texts.nic}; their flash lives in memory.`,
+    `${count} x ${row.platform}, ${rangeText(macRun, count)}, ${rate} a second on ${texts.nic}; their flash lives in memory.`,
   );
   const { world, rules } = await openWorld(plan, session);
   const { census, stream } = session;
@@ -117,7 +120,7 @@ export async function fleet(texts: FleetTexts): Promise<ExitCode> {
       {
         ended: ({ outcome, verdicts, run }) => {
           progress.end();
-          const facts = { census, run, outcome, verdicts, model: model.name, nic: texts.nic, macRun, rate };
+          const facts = { census, run, outcome, verdicts, model: row.name, nic: texts.nic, macRun, rate };
           const result = fleetResult({ ...facts, seed: settings.seed, overrides: settings.overrides });
           stream.tell(world.timeline.now(), null, 'fleet.result', result);
           if (!output.json) output.line(JSON.stringify({ type: 'fleet.result', ...result }));
@@ -133,21 +136,21 @@ export async function fleet(texts: FleetTexts): Promise<ExitCode> {
 export function fleetPlan(texts: FleetPlanTexts): ExitCode {
   const output = new Output(texts);
   const count = readCount(texts.count);
-  const model = sccpModel(texts.model);
+  const row = model(texts.model);
   const macRun = readMacRun(texts.run);
   const first = wholeNumber('--first-number', texts.firstNumber, [0, HIGHEST_NUMBER - count]);
   const width = texts.firstNumber.length;
   if (!output.json) process.stdout.write(`${CSV_HEADER}\n`);
   macPlan(macRun, count).forEach((mac, index) => {
     const directoryNumber = String(first + index).padStart(width, '0');
-    const description = `Sepia ${model.name} run ${macRun} phone ${index}`;
-    output.object({ phone: deviceName(mac), mac: formatMac(mac), model: model.name, directoryNumber });
+    const description = `Sepia ${row.name} run ${macRun} phone ${index}`;
+    output.object({ phone: deviceName(mac), mac: formatMac(mac), model: row.name, directoryNumber });
     if (!output.json) {
       const label = `Sepia ${directoryNumber}`;
       process.stdout.write(`${[formatMac(mac), description, '', '', directoryNumber, label, label].join(',')}\n`);
     }
   });
-  if (!output.quiet) process.stderr.write(`${count} x ${model.platform}, ${rangeText(macRun, count)}.\n`);
+  if (!output.quiet) process.stderr.write(`${count} x ${row.platform}, ${rangeText(macRun, count)}.\n`);
   return EXIT.done;
 }
 
@@ -171,6 +174,7 @@ function readPlan(texts: FleetTexts) {
   const settings = readRunOptions(texts);
   const nic = nicOf(texts.nic);
   const isReal = reachesOthers(nic);
+  const row = model(texts.model);
   const expected = texts.expect === undefined ? null : AddressList.parse(texts.expect);
   if (typeof expected === 'string') throw new UsageError(`--expect: ${expected}`);
   if (expected !== null && nic.kind === 'virtual') {
@@ -181,7 +185,9 @@ function readPlan(texts: FleetTexts) {
     nic,
     expected,
     count: readCount(texts.count),
-    model: sccpModel(texts.model),
+    row,
+    protocol: protocolOf(row, texts.protocol),
+    allowUnsigned: texts.allowUnsigned === true,
     macRun: readMacRun(texts.run),
     rate:
       texts.rate === undefined
@@ -195,11 +201,13 @@ function readPlan(texts: FleetTexts) {
 
 async function openWorld(plan: FleetSettings, session: Session): Promise<{ world: World; rules: RealRules | null }> {
   const { nic, settings, tunables, expected } = plan;
-  const phones = macPlan(plan.macRun, plan.count).map((mac) => ({ model: plan.model, mac, protocol: 'sccp' as const }));
+  const { row, protocol, allowUnsigned } = plan;
+  const phones = macPlan(plan.macRun, plan.count).map((mac) => ({ model: row, mac, protocol }));
   const { census, stream } = session;
   // A port of a real switch does not feed a program: power is external there.
   const powerSource = nic.kind === 'virtual' ? 'poe' : 'external';
-  const common = { phones, tunables, realistic: false, powerSource, sinks: census, epoch: Date.now() } as const;
+  const kind = { phones, tunables, realistic: false, allowUnsigned } as const;
+  const common = { ...kind, powerSource, sinks: census, epoch: Date.now() } as const;
   if (nic.kind === 'virtual') {
     const world = new VirtualWorld({ ...common, seed: settings.seed ?? DEFAULT_SEED, lab: { protected: true } });
     return { world, rules: null };

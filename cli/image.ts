@@ -1,4 +1,5 @@
-import { relative } from 'node:path';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { BootKey } from '../hal/secure.ts';
 import {
@@ -14,15 +15,24 @@ import {
   signImage,
   verifyImage,
 } from '../images/public.ts';
+import { imageLoad, type Load, type LoadOptions } from '../lab/public.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { readOctets, writeOctets } from './files.ts';
 import { Output, type OutputOptions } from './output.ts';
 import { gathered } from './run-options.ts';
+import { UsageError } from './usage-error.ts';
 import { oneOf } from './values.ts';
 
 interface BuildTexts extends OutputOptions {
   readonly out?: string;
   readonly key?: string;
+  readonly compress?: boolean;
+  readonly testImages?: boolean;
+}
+
+interface LoadsTexts extends OutputOptions {
+  readonly key?: string;
+  readonly force?: boolean;
 }
 
 interface KeysTexts extends OutputOptions {
@@ -49,7 +59,16 @@ export function addImageCommands(image: Command, withOutput: WithOutput, ended: 
     .description('builds the images of this source tree, or those that are named')
     .option('--out <directory>', 'where to; images/build unless given')
     .option('--key <file>', 'private key in PEM form; the development key unless given')
+    .option('--compress', 'deflate the bodies: a third of the octets')
+    .option('--test-images', 'those for tests too: made to be upgraded to, to fail, or to be refused')
     .action(async (names: string[], texts: BuildTexts) => ended(await build(names, texts)));
+  withOutput(image.command('loads').argument('<files...>'))
+    .description(
+      'writes <load>.loads beside an image, and the image as <load>.img: what a TFTP server needs to have of it',
+    )
+    .option('--key <file>', 'RSA private key in PEM form that signs it; the signature is zeros unless given')
+    .option('--force', 'write over files that are there')
+    .action((files: string[], texts: LoadsTexts) => ended(loads(files, texts)));
   withOutput(withKeys(image.command('inspect').argument('<files...>')))
     .description('says what is in an image')
     .action((files: string[], texts: KeysTexts) => ended(inspect(files, texts)));
@@ -78,12 +97,51 @@ async function build(names: readonly string[], texts: BuildTexts): Promise<ExitC
     ...(texts.out === undefined ? {} : { outDir: texts.out }),
     ...(names.length === 0 ? {} : { only: names }),
     key: signingKey(texts.key),
+    compress: texts.compress === true,
+    testImages: texts.testImages === true,
   });
   for (const { manifest, path, size, bodyDigest } of images) {
     output.object({ file: path, load: manifest.load, models: manifest.models, size, bodyDigest });
     output.line(`${relative(projectRoot(), path)}  ${size} octets  ${manifest.models.join(' ')}`);
   }
   return EXIT.done;
+}
+
+function loads(files: readonly string[], texts: LoadsTexts): ExitCode {
+  const output = new Output(texts);
+  const options = texts.key === undefined ? {} : { key: rsaKey(texts.key) };
+  for (const file of files) {
+    const load = readLoad(file, options);
+    for (const [name, octets] of load.files) {
+      const path = join(dirname(file), name);
+      if (resolve(path) === resolve(file)) continue;
+      writeOctets(path, octets, { over: texts.force === true });
+      output.object({ file: path, load: load.name, size: octets.length });
+      output.line(`${path}  ${octets.length} octets`);
+    }
+  }
+  return EXIT.done;
+}
+
+/** Codes of the header's signature sizes go up to 512 octets. Throws UsageError. */
+function rsaKey(path: string): KeyObject {
+  try {
+    const key = createPrivateKey(Buffer.from(readOctets(path)));
+    if (key.asymmetricKeyType === 'rsa') return key;
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+  }
+  throw new UsageError(`${path} is not an RSA private key in PEM form.`);
+}
+
+/** The load that consists of an image. Throws UsageError. */
+export function readLoad(path: string, options: LoadOptions = {}): Load {
+  try {
+    return imageLoad(readOctets(path), options);
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(`${path}: ${error.message}.`);
+    throw error;
+  }
 }
 
 function inspect(files: readonly string[], texts: KeysTexts): ExitCode {

@@ -1,3 +1,4 @@
+import { UNSIGNED } from '../bootloader/verify.ts';
 import type { StreamEvent } from '../fleet/public.ts';
 import type { StageName, TraceEvents } from '../hal/trace.ts';
 
@@ -117,7 +118,8 @@ function powerText({ source, class: powerClass, allocatedMilliwatts }: TraceEven
 }
 
 function imageText({ slot, load, signature, trial }: TraceEvents['boot.handoff']): string {
-  return `${load} in slot ${slot}, signed by "${signature}"${trial ? ', on trial' : ''}`;
+  const by = signature === UNSIGNED ? 'UNSIGNED: nobody vouches for it' : `signed by "${signature}"`;
+  return `${load} in slot ${slot}, ${by}${trial ? ', on trial' : ''}`;
 }
 
 function leaseText({ address, router, server, leaseSeconds }: TraceEvents['dhcp.bound']): string {

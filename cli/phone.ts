@@ -19,14 +19,15 @@ import { bootViewFor } from './boot-view.ts';
 import type { ExitCode } from './exit-code.ts';
 import { readOctets } from './files.ts';
 import { Output } from './output.ts';
+import { type PhoneKindTexts, warnOfUnsigned, withPhoneKind } from './phone-options.ts';
 import { nicOf, readMacRun, refuseBefore, tunablesOn } from './real-run.ts';
 import { type RunTexts, readRunOptions, withRunOptions } from './run-options.ts';
 import { Session } from './session.ts';
 import { settingsOf } from './setting-options.ts';
 import { UsageError } from './usage-error.ts';
-import { oneOf, sccpModel } from './values.ts';
+import { model, oneOf, protocolOf } from './values.ts';
 
-export interface PhoneTexts extends RunTexts {
+export interface PhoneTexts extends RunTexts, PhoneKindTexts {
   readonly nic: string;
   readonly model?: string;
   readonly mac: string;
@@ -46,7 +47,7 @@ export interface PhoneTexts extends RunTexts {
 const DEFAULT_SEED = 1;
 
 export function phoneCommand(command: Command): Command {
-  return withRunOptions(
+  const described = withPhoneKind(
     command
       .description('boots one phone on a wire, and keeps it registered until Ctrl-C')
       .requiredOption('--nic <nic>', 'virtual, an interface, af-packet:NAME, or udp:LOCAL:PORT,REMOTE:PORT')
@@ -64,6 +65,7 @@ export function phoneCommand(command: Command): Command {
       .option('--nic-in-use-ok', 'on an interface that this machine itself uses')
       .option('--auto-register', 'if the call manager does not know the phone, it registers all the same'),
   );
+  return withRunOptions(described);
 }
 
 /** `sepia phone`. */
@@ -80,6 +82,7 @@ export async function phone(texts: PhoneTexts): Promise<ExitCode> {
   try {
     const plan = readPhonePlan(texts, flash);
     refuseBefore(nic, { nicInUseOk: texts.nicInUseOk === true, phones: 1, expects: false });
+    warnOfUnsigned(texts);
     const warning = nic.kind === 'virtual' ? null : warnOfMac(plan.mac);
     if (warning !== null) process.stderr.write(`${warning}\n`);
     const session = new Session(output, settings, { clock: nic.kind === 'virtual' ? null : Date.now });
@@ -90,6 +93,7 @@ export async function phone(texts: PhoneTexts): Promise<ExitCode> {
       phones: [plan],
       tunables: tunablesOn(nic, settings, texts.autoRegister === true),
       realistic: texts.realistic === true,
+      allowUnsigned: texts.allowUnsigned === true,
       powerSource,
       sinks: session.census,
       epoch,
@@ -158,26 +162,27 @@ function readPhonePlan(texts: PhoneTexts, flash: FlashFile | null): PhonePlan {
   if (flash === null) {
     if (texts.model === undefined)
       throw new UsageError('--model is missing: a phone without a flash file needs one, such as 7975.');
-    const model = sccpModel(texts.model);
+    const row = model(texts.model);
     const mac = texts.mac === 'auto' ? macPlan(readMacRun(texts.run), 1)[0]! : macOf(texts.mac);
     const image = texts.image === undefined ? {} : { image: readOctets(texts.image) };
-    return { model, mac, protocol: 'sccp', settings, ...image };
+    return { model: row, mac, protocol: protocolOf(row, texts.protocol), settings, ...image };
   }
   if (texts.image !== undefined)
     throw new UsageError(
       '--image is for a phone without --flash; sepia flash install puts an image into a flash file.',
     );
   const { identity } = flashInfo(flash);
-  const model = sccpModel(identity.model);
-  if (texts.model !== undefined && sccpModel(texts.model) !== model) {
-    throw new UsageError(`--model ${texts.model} does not go with ${texts.flash}, the flash of a ${model.name}.`);
+  const row = model(identity.model);
+  if (texts.model !== undefined && model(texts.model) !== row) {
+    throw new UsageError(`--model ${texts.model} does not go with ${texts.flash}, the flash of a ${row.name}.`);
   }
   if (texts.mac !== 'auto' && macOf(texts.mac) !== identity.mac) {
     throw new UsageError(
       `--mac ${texts.mac} does not go with ${texts.flash}, the flash of ${deviceName(identity.mac)}.`,
     );
   }
-  return { model, mac: identity.mac, serial: identity.serial, protocol: 'sccp', flash, settings };
+  const protocol = protocolOf(row, texts.protocol);
+  return { model: row, mac: identity.mac, serial: identity.serial, protocol, flash, settings };
 }
 
 type WorldOptions = Omit<Parameters<typeof RealWorld.open>[0], 'nic' | 'wire'> & {

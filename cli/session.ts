@@ -52,10 +52,17 @@ export class Session {
     if (output.json) this.stream.listen((event) => output.object(event), jsonTypes);
   }
 
-  /** Runs the world to its end, leaves the network, tells the verdicts. */
+  /**
+   * Runs the world to its end, leaves the network, tells the verdicts.
+   *
+   * @param options with `orderedLoad`, phones count as registered when they have done with that load too.
+   */
   async run(
     world: World,
-    options: Omit<RunOptions, 'world' | 'census' | 'stop' | 'silence'>,
+    {
+      orderedLoad = null,
+      ...options
+    }: Omit<RunOptions, 'world' | 'census' | 'stop' | 'silence'> & { readonly orderedLoad?: string | null },
     hooks: RunHooks = {},
   ): Promise<ExitCode> {
     const { stream, census } = this;
@@ -63,7 +70,7 @@ export class Session {
     const note = hooks.note ?? ((line: string) => output.line(line));
     const signals = stopSignals(() => note('Leaving the network; Ctrl-C again falls silent at once.'));
     const { exitWhen } = options;
-    census.expect(world.phones);
+    census.expect(world.phones, orderedLoad);
     const run = new Run({ ...options, world, census, stop: signals.stop, silence: signals.silence });
     try {
       const outcome = await run.watch();

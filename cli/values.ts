@@ -29,13 +29,16 @@ export function model(text: string): ModelRow {
   throw new UsageError(`--model "${text}" is not known; there are ${MODELS.map(({ name }) => name).join(', ')}.`);
 }
 
-/** A model that the firmware can bring up: it speaks SCCP so far. */
-export function sccpModel(text: string): ModelRow {
-  const found = model(text);
-  if (found.protocols.includes('sccp')) return found;
-  const others = MODELS.filter(({ protocols }) => protocols.includes('sccp')).map(({ name }) => name);
+export const PROTOCOLS = ['sccp', 'sip'] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
+
+/** What a phone of this model speaks to the call manager: as `--protocol` says, else what its kind leaves the factory with. */
+export function protocolOf({ name, protocols }: ModelRow, text: string | undefined): Protocol {
+  if (text === undefined) return protocols[0]!;
+  const protocol = oneOf('--protocol', text, PROTOCOLS);
+  if (protocols.includes(protocol)) return protocol;
   throw new UsageError(
-    `The ${found.name} speaks SIP only, which the firmware does not speak yet; --model takes ${others.join(', ')}.`,
+    `The ${name} speaks ${protocols.join(' and ').toUpperCase()} only, not ${protocol.toUpperCase()}.`,
   );
 }
 

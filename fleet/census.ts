@@ -32,10 +32,14 @@ export class Census implements PhoneSinks {
     this.#console = console;
   }
 
-  /** Phones are known before they start, in the order in which they do. */
-  expect(phones: readonly Phone[]): void {
+  /**
+   * Phones are known before they start, in the order in which they do.
+   *
+   * @param orderedLoad with one, a phone counts as registered when it has also done with that load: runs it, or has said why it does not.
+   */
+  expect(phones: readonly Phone[], orderedLoad: string | null = null): void {
     for (const { board } of phones) {
-      const journey = new Journey(board.deviceName);
+      const journey = new Journey(board.deviceName, orderedLoad);
       this.journeys.push(journey);
       this.#byName.set(board.deviceName, journey);
     }
@@ -68,7 +72,7 @@ export class Census implements PhoneSinks {
     const journey = this.#byName.get(name);
     if (journey !== undefined) {
       this.measurements.hear(at, journey, type, fields);
-      const was = journey.state === 'registered';
+      const was = journey.hasArrived;
       journey.hear(at, type, fields);
       this.#recount(journey, was);
     }
@@ -93,7 +97,7 @@ export class Census implements PhoneSinks {
     const journey = this.#byName.get(name);
     if (journey === undefined || journey.refusal !== null) return;
     journey.refusal = cause;
-    this.#recount(journey, journey.state === 'registered');
+    this.#recount(journey, journey.hasArrived);
   }
 
   counts(): Counts {
@@ -117,7 +121,7 @@ export class Census implements PhoneSinks {
   }
 
   #recount(journey: Journey, wasRegistered: boolean): void {
-    const is = journey.state === 'registered';
+    const is = journey.hasArrived;
     if (is !== wasRegistered) this.#registered += is ? 1 : -1;
     const decided = isDecided(journey);
     if (decided === this.#decidedJourneys.has(journey)) return;

@@ -7,7 +7,14 @@ import type { ModelRow } from '../hal/board.ts';
 import type { BootKey } from '../hal/secure.ts';
 import { VirtualFlash } from '../hal/virtual/flash.ts';
 import { createFlashBase, type FlashBase } from '../hal/virtual/flash-base.ts';
-import { createFlash, imageDirectory, imageFileName, RECOVERY, sourceMapName } from '../images/public.ts';
+import {
+  type CreateOptions,
+  createFlash,
+  imageDirectory,
+  imageFileName,
+  RECOVERY,
+  sourceMapName,
+} from '../images/public.ts';
 import { FLASH_SIZE } from '../storage/flash-map.ts';
 
 /** Reads a built image by its name without `.img`. */
@@ -31,12 +38,12 @@ const sha256 = (octets: Uint8Array) => new Uint8Array(createHash('sha256').updat
  */
 export class FlashStock {
   readonly #images: ImageReader;
-  readonly #bootKeys: readonly BootKey[];
+  readonly #factory: Pick<CreateOptions, 'bootKeys' | 'allowUnsigned'>;
   readonly #bases = new Map<string, FlashBase>();
 
-  constructor(images: ImageReader, bootKeys: readonly BootKey[]) {
+  constructor(images: ImageReader, bootKeys: readonly BootKey[], allowUnsigned = false) {
     this.#images = images;
-    this.#bootKeys = bootKeys;
+    this.#factory = { bootKeys, allowUnsigned };
   }
 
   /** @param load name of the image in slot A. */
@@ -64,7 +71,7 @@ export class FlashStock {
         serial: serialNumber(mac),
         hardwareRevision: hardwareRevisionOf(model),
       },
-      bootKeys: this.#bootKeys,
+      ...this.#factory,
       recovery: this.#images(RECOVERY),
       image,
     });

@@ -27,9 +27,29 @@ export class Journey {
   faults = 0;
   /** Why this program itself stopped the phone. */
   refusal: string | null = null;
+  /** The load that the call manager orders; null orders none. */
+  readonly orderedLoad: string | null;
+  /** What the image that runs is called; null before the first boot. */
+  load: string | null = null;
+  /** Its image has one boot to prove itself. */
+  onTrial = false;
+  /** Why it has not taken the ordered load, when it said so last. */
+  loadRefusal: string | null = null;
 
-  constructor(phone: string) {
+  constructor(phone: string, orderedLoad: string | null = null) {
     this.phone = phone;
+    this.orderedLoad = orderedLoad;
+  }
+
+  /** Registered, and done with the load that was ordered: it runs confirmed, or was refused or reverted. */
+  get hasArrived(): boolean {
+    return this.state === 'registered' && !this.isUpgrading;
+  }
+
+  /** A phone that has not been told of the load yet counts as well. */
+  get isUpgrading(): boolean {
+    if (this.orderedLoad === null) return false;
+    return this.load === this.orderedLoad ? this.onTrial : this.loadRefusal === null;
   }
 
   /** It is plugged in: power is the switch's business now. */
@@ -48,6 +68,16 @@ export class Journey {
         return;
       case 'power.reset':
         this.state = 'starting';
+        return;
+      case 'boot.handoff':
+        this.load = (fields as TraceEvents['boot.handoff']).load;
+        this.onTrial = (fields as TraceEvents['boot.handoff']).trial;
+        return;
+      case 'boot.confirmed':
+        this.onTrial = false;
+        return;
+      case 'load.update':
+        this.#updated(fields as TraceEvents['load.update']);
         return;
       case 'link.up':
       case 'link.down':
@@ -78,6 +108,10 @@ export class Journey {
       default:
         return;
     }
+  }
+
+  #updated({ to, outcome, reason }: TraceEvents['load.update']): void {
+    if (to === this.orderedLoad) this.loadRefusal = outcome === 'rejected' ? (reason ?? 'load.rejected') : null;
   }
 
   #left({ stage, outcome, reason }: TraceEvents['stage.leave']): void {

@@ -31,6 +31,8 @@ export interface PhonePlan {
   readonly flash?: Flash;
   /** Stands in the new flash instead of the model's load. */
   readonly image?: Uint8Array;
+  /** Load that the lab's call manager orders; the phone keeps its own without it. */
+  readonly load?: string;
   /** Settings that are written into the flash before power-on, by name. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -51,6 +53,8 @@ export interface PhoneMakerOptions {
   readonly identity?: (holder: IdentityHolder) => Identity;
   /** Hears the secrets of every TLS session, as lines of an NSS key log. */
   readonly keyLog?: (line: Uint8Array) => void;
+  /** Bootloaders run what no key vouches for, and say so at every boot. */
+  readonly allowUnsigned?: boolean;
   /** The chance of one phone. */
   readonly rng: (mac: Mac) => Rng;
 }
@@ -68,12 +72,16 @@ export class PhoneMaker {
 
   constructor(options: PhoneMakerOptions) {
     this.#options = options;
-    this.#stock = new FlashStock(options.images ?? readBuiltImage, [developmentKey().bootKey]);
+    this.#stock = new FlashStock(
+      options.images ?? readBuiltImage,
+      [developmentKey().bootKey],
+      options.allowUnsigned === true,
+    );
   }
 
   /** Throws PlanError. */
   make(plan: PhonePlan, wire: WireEnd): { phone: Phone; flash: Flash } {
-    const { timeline, tunables, realistic, powerSource, sinks, epoch, rng } = this.#options;
+    const { timeline, tunables, realistic, powerSource, sinks, epoch, rng, allowUnsigned = false } = this.#options;
     const { model, mac } = plan;
     const flash = plan.flash ?? this.#newFlash(plan);
     writeSettings(flash, plan.settings ?? {});
@@ -92,6 +100,7 @@ export class PhoneMaker {
       cpu: this.#options.contextPerPhone === true ? new Cpu(readBuiltSourceMap) : this.cpu,
       tunables,
       realistic,
+      boot: { allowUnsigned },
       sinks,
     });
     return { phone, flash };

@@ -15,8 +15,31 @@ const REGISTERED: Step = [
   { host: '10.0.0.1', port: 2000, protocol: 'sccp', transport: 'tcp', lines: ['1'], elapsed: 1, keepaliveSeconds: 30 },
 ];
 
+const OLD = 'SCCP75.9-4-2SR3-1S';
+const NEW = 'SCCP75.9-5-1S';
+
+function handOff(load: string, trial = false): Step {
+  return ['boot.handoff', { slot: 'A', load, version: '9.5.1', digest: '', signature: 'development', trial }];
+}
+
+function updated(outcome: TraceEvents['load.update']['outcome'], reason?: string): Step {
+  return ['load.update', { from: OLD, to: NEW, outcome, ...(reason === undefined ? {} : { reason }) }];
+}
+
+const INSTALLED: readonly Step[] = [
+  POWER,
+  handOff(OLD),
+  updated('installed'),
+  ['power.reset', { reason: 'load-update' }],
+  handOff(NEW, true),
+];
+
 function journey(...steps: readonly Step[]): Journey {
-  const made = new Journey('SEP020000000001');
+  return journeyTold(null, ...steps);
+}
+
+function journeyTold(load: string | null, ...steps: readonly Step[]): Journey {
+  const made = new Journey('SEP020000000001', load);
   made.begin();
   for (const [type, fields] of steps) made.hear(0, type, fields);
   return made;
@@ -135,5 +158,42 @@ describe('the verdict on a phone', () => {
 
   it('of one whose turn has not come says so', () => {
     expect(verdictOf(new Journey('SEP020000000001')).cause).toBe('ramp.not-started');
+  });
+});
+
+describe('the verdict on a phone that is told to load something', () => {
+  it.each<[string, readonly Step[], boolean, string]>([
+    ['has not been told yet', [POWER, handOff(OLD), REGISTERED], false, OLD],
+    ['is on trial', [...INSTALLED, REGISTERED], false, NEW],
+    ['fails on trial', [...INSTALLED, enter('address'), failed('address', 'dhcp.no-offer')], false, NEW],
+    [
+      'runs it, confirmed',
+      [...INSTALLED, ['boot.confirmed', { slot: 'B', load: NEW, securityCounter: 1 }], REGISTERED],
+      true,
+      NEW,
+    ],
+    ['runs it from the factory', [POWER, handOff(NEW), REGISTERED], true, NEW],
+    [
+      'has gone back and is not registered',
+      [...INSTALLED, handOff(OLD), updated('rejected', 'load.reverted')],
+      false,
+      OLD,
+    ],
+    ['has gone back', [...INSTALLED, handOff(OLD), updated('rejected', 'load.reverted'), REGISTERED], true, OLD],
+    ['refused it', [POWER, handOff(OLD), updated('rejected', 'load.signature'), REGISTERED], true, OLD],
+  ])('and %s', (_, steps, arrived, load) => {
+    const made = journeyTold(NEW, ...steps);
+    expect(made.hasArrived).toBe(arrived);
+    expect(isDecided(made)).toBe(arrived);
+    expect(verdictOf(made).load).toBe(load);
+  });
+
+  it('names the load, or why it was not taken', () => {
+    const refused = verdictOf(journeyTold(NEW, POWER, handOff(OLD), updated('rejected', 'load.counter'), REGISTERED));
+    expect(refused).toMatchObject({ outcome: 'registered', cause: 'registered' });
+    expect(refused.text).toBe(`The phone is registered, but with ${OLD}: it has not taken ${NEW} (load.counter).`);
+    const taken = verdictOf(journeyTold(NEW, POWER, handOff(NEW), REGISTERED));
+    expect(taken.text).toBe(`The phone is registered with ${NEW}.`);
+    expect(taken.lookAt).toEqual([]);
   });
 });

@@ -11,6 +11,8 @@ export interface Verdict {
   readonly text: string;
   /** What to look at, the likeliest first. */
   readonly lookAt: readonly string[];
+  /** Name of the load that runs, or ran last; null when nothing was booted. */
+  readonly load: string | null;
 }
 
 interface Cause {
@@ -34,6 +36,10 @@ const FILE_ADVICE = [
   "the device in the call manager's database",
   'the MAC address in the device name',
   'the TFTP service',
+];
+const LOAD_ADVICE = [
+  'sepia image inspect',
+  "the phone's status messages, load.update, boot.rejected and fault among its events",
 ];
 const CALL_MANAGER_ADVICE = [
   'the call manager service',
@@ -147,6 +153,12 @@ const OPTIONAL: ReadonlySet<StageName> = new Set(['ctl-file', 'itl-file']);
 
 /** What is to be said of a phone as it stands. */
 export function verdictOf(journey: Journey): Verdict {
+  return { ...wordOn(journey), load: journey.load };
+}
+
+type Word = Omit<Verdict, 'load'>;
+
+function wordOn(journey: Journey): Word {
   const { stage, detail, refusal } = journey;
   if (refusal !== null) return said('refused', stage ?? 'power', refusal, null);
   if (journey.state === 'registered') {
@@ -154,8 +166,8 @@ export function verdictOf(journey: Journey): Verdict {
       outcome: 'registered',
       stage: 'call-manager',
       cause: 'registered',
-      text: 'The phone is registered.',
-      lookAt: [],
+      text: registeredText(journey),
+      lookAt: journey.loadRefusal === null ? [] : LOAD_ADVICE,
     };
   }
   if (journey.state === 'unstarted') return said('not-registered', 'power', 'ramp.not-started', null);
@@ -171,9 +183,16 @@ export function verdictOf(journey: Journey): Verdict {
 /** Whether the verdict will not change by waiting for what the phone does now: it is registered, or a step it cannot do without has failed. */
 export function isDecided(journey: Journey): boolean {
   const { state, refusal } = journey;
-  if (state === 'registered' || state === 'halted' || refusal !== null) return true;
-  const failure = state === 'starting' ? lastingFailure(journey) : null;
+  if (journey.hasArrived || state === 'halted' || refusal !== null) return true;
+  // What fails on a trial boot is overcome by going back to the old load.
+  const failure = state === 'starting' && !journey.onTrial ? lastingFailure(journey) : null;
   return failure !== null && isFinal(failure.reason);
+}
+
+function registeredText({ load, orderedLoad, loadRefusal }: Journey): string {
+  if (orderedLoad === null) return 'The phone is registered.';
+  if (load === orderedLoad) return `The phone is registered with ${load}.`;
+  return `The phone is registered, but with ${load}: it has not taken ${orderedLoad} (${loadRefusal ?? 'not asked for yet'}).`;
 }
 
 function lastingFailure({ failure }: Journey): Journey['failure'] {
@@ -186,7 +205,7 @@ function isFinal(reason: string): boolean {
   return CAUSES[reason]?.passing !== true;
 }
 
-function said(outcome: Verdict['outcome'], stage: StageName, cause: string, detail: string | null): Verdict {
+function said(outcome: Verdict['outcome'], stage: StageName, cause: string, detail: string | null): Word {
   const known = CAUSES[cause];
   const text = known?.text ?? `The step ${stage} failed: ${cause}.`;
   return {

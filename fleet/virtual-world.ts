@@ -113,14 +113,24 @@ export class VirtualWorld implements World {
 function knownDevices(phones: readonly PhonePlan[]): readonly (NewDevice | DeviceRange)[] {
   const [first] = phones;
   if (first === undefined) return [];
-  const { model, mac, protocol } = first;
+  const { model, mac, protocol, load } = first;
   const areAlike = phones.every(
-    (phone, index) => phone.model === model && phone.protocol === protocol && phone.mac === mac + index,
+    (phone, index) =>
+      phone.model === model && phone.protocol === protocol && phone.load === load && phone.mac === mac + index,
   );
   if (!areAlike) return phones.map((phone, index) => knownDevice(phone, index));
   const { name, deviceType } = model;
   return [
-    { model: name, deviceType, protocol, firstMac: mac, count: phones.length, firstNumber: FIRST_NUMBER, lineCount: 1 },
+    {
+      model: name,
+      deviceType,
+      protocol,
+      ...(load === undefined ? {} : { load }),
+      firstMac: mac,
+      count: phones.length,
+      firstNumber: FIRST_NUMBER,
+      lineCount: 1,
+    },
   ];
 }
 
@@ -131,6 +141,7 @@ function knownDevice(phone: PhonePlan, index: number): NewDevice {
     model: phone.model.name,
     deviceType: phone.model.deviceType,
     protocol: phone.protocol,
+    ...(phone.load === undefined ? {} : { load: phone.load }),
     lines: [{ directoryNumber, label: directoryNumber, displayName: `Phone ${directoryNumber}` }],
   };
 }

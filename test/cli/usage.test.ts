@@ -32,9 +32,9 @@ const path = (name: string): string => join(directory, name);
 describe('a bad value gets one sentence and exit code 2', () => {
   it.each([
     [['demo', '--model', '1234'], /--model "1234" is not known/],
-    [['demo', '--model', '8861'], /speaks SIP only/],
-    [['demo', '--protocol', 'sip'], /SCCP only/],
-    [['demo', '--protocol', 'h323'], /--protocol takes/],
+    [['demo', '--model', '8861', '--protocol', 'sccp'], /The 8861 speaks SIP only/],
+    [['demo', '--protocol', 'h323'], /--protocol takes sccp, sip/],
+    [['demo', '--upgrade', 'package.json'], /^package\.json: this is no image/m],
     [['demo', '--phones', '0'], /--phones takes a whole number from 1/],
     [['demo', '--seed', '-1'], /--seed takes/],
     [['demo', '--timeout', 'soon'], /--timeout takes/],
