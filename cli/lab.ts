@@ -14,7 +14,7 @@ import { UsageError } from './usage-error.ts';
 import { model, wholeNumber } from './values.ts';
 
 export interface LabTexts extends OutputOptions {
-  readonly nic: string;
+  readonly nic?: string;
   readonly count: string;
   readonly model: string;
   readonly run?: string;
@@ -37,7 +37,7 @@ const MOST_CALL_MANAGERS = 5;
 export function labCommand(command: Command): Command {
   return command
     .description('the embedded lab on a real wire: switch, DHCP, DNS, TFTP and call managers for other phones')
-    .requiredOption('--nic <nic>', 'an interface, af-packet:NAME, or udp:LOCAL:PORT,REMOTE:PORT')
+    .option('--nic <nic>', 'an interface, af-packet:NAME, or udp:LOCAL:PORT,REMOTE:PORT')
     .option('--count <n>', 'how many phones its call managers know', '1000')
     .option('--model <m>', 'which model they are', '7975')
     .option('--run <n>', "number that makes their MAC addresses; this machine's own unless given")
@@ -54,6 +54,8 @@ export function labCommand(command: Command): Command {
 /** `sepia lab`. */
 export async function lab(texts: LabTexts): Promise<ExitCode> {
   const output = new Output(texts);
+  if (texts.nic === undefined)
+    throw new UsageError('--nic is missing: an interface, af-packet:NAME, or udp:LOCAL:PORT,REMOTE:PORT.');
   const nic = nicOf(texts.nic);
   if (nic.kind === 'virtual') {
     throw new UsageError('--nic virtual has a lab of its own in every command; sepia lab is for an interface or udp:.');

@@ -12,6 +12,7 @@ import {
   projectRoot,
   UnknownImageError,
 } from '../images/public.ts';
+import { PkiFolderError } from '../lab/public.ts';
 import { type DemoTexts, demo, demoCommand } from './demo.ts';
 import { type DoctorTexts, doctor } from './doctor.ts';
 import { EXIT } from './exit-code.ts';
@@ -20,6 +21,7 @@ import { type FleetPlanTexts, type FleetTexts, fleet, fleetCommand, fleetPlan, f
 import { addImageCommands } from './image.ts';
 import { type InspectOptions, inspect } from './inspect.ts';
 import { type LabTexts, lab, labCommand } from './lab.ts';
+import { addPkiCommands } from './lab-pki.ts';
 import type { OutputOptions } from './output.ts';
 import { type PhoneTexts, phone, phoneCommand } from './phone.ts';
 import { tunables } from './tunables.ts';
@@ -29,6 +31,7 @@ import { UsageError } from './usage-error.ts';
 const SENTENCES = [
   PlanError,
   PrivateFileError,
+  PkiFolderError,
   FlashFileError,
   FlashToolError,
   ImageError,
@@ -62,12 +65,15 @@ export async function main(argv: readonly string[]): Promise<number> {
   withOutput(fleetPlanCommand(fleetProgram.command('plan'))).action((options: FleetPlanTexts) => {
     status = fleetPlan(options);
   });
-  withOutput(labCommand(program.command('lab'))).action(async (options: LabTexts) => {
-    status = await lab(options);
-  });
+  const labProgram = withOutput(labCommand(program.command('lab').enablePositionalOptions())).action(
+    async (options: LabTexts) => {
+      status = await lab(options);
+    },
+  );
   const ended = (code: number): void => {
     status = code;
   };
+  addPkiCommands(labProgram.command('pki'), withOutput, ended);
   addImageCommands(program.command('image'), withOutput, ended);
   addFlashCommands(program.command('flash'), withOutput, ended);
   withOutput(program.command('doctor').description('says whether this machine can run it, and what to do where not'))

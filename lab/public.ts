@@ -13,8 +13,26 @@ export {
   loadsFile,
   vendorLoad,
 } from './load-files.ts';
+export {
+  CLUSTER_STATES,
+  type ClusterNode,
+  type ClusterState,
+  clusterCtl,
+  clusterItl,
+} from './pki/cluster-lists.ts';
+export { encryptFile } from './pki/encrypted-file-writer.ts';
 export type { IdentityHolder } from './pki/identity-stock.ts';
-export type { Identity } from './pki/lab-pki.ts';
+export { createLabPki, type Identity, publicKeyIn, rolledOver } from './pki/lab-pki.ts';
+export {
+  certificateIn,
+  createPkiFolder,
+  PkiFolderError,
+  readPkiFolder,
+  replaceIdentity,
+  SERVICES,
+  type ServiceName,
+} from './pki/pki-folder.ts';
+export { signFile } from './pki/signed-file-writer.ts';
 export { type MacRange, RealWireLab, type RealWireOptions, type RealWireOutcome } from './real-wire.ts';
 export type { LabSecurity } from './secure-cluster.ts';
 export type { PortOptions, VoiceVlan } from './switch/port-options.ts';

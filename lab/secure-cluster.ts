@@ -3,12 +3,12 @@
  * into the phones.
  */
 import { createPublicKey } from 'node:crypto';
-import type { Ipv4 } from '../hal/nic.ts';
+import { type ClusterListOptions, type ClusterNode, clusterCtl, clusterItl } from './pki/cluster-lists.ts';
 import { encryptFile } from './pki/encrypted-file-writer.ts';
 import { type IdentityHolder, IdentityStock } from './pki/identity-stock.ts';
 import { createLabPki, type Identity, type LabPki } from './pki/lab-pki.ts';
 import { signFile } from './pki/signed-file-writer.ts';
-import { type ListRecord, ROLE_CODES, writeTrustList } from './pki/trust-list-writer.ts';
+import { ROLE_CODES } from './pki/trust-list-writer.ts';
 import type { SecureListenerOptions } from './secure-listener.ts';
 import type { VouchedFor } from './tvs-server.ts';
 
@@ -30,7 +30,7 @@ export interface SecureClusterOptions {
   /** Unix seconds: of the lists and the certificates. */
   readonly now: number;
   /** Call managers as the lists name them. */
-  readonly nodes: readonly { readonly host: string; readonly address: Ipv4 }[];
+  readonly nodes: readonly ClusterNode[];
   /** Made unless given; that takes a second or more. */
   readonly pki?: LabPki;
   readonly peculiarities?: ClusterPeculiarities;
@@ -86,25 +86,12 @@ export class SecureCluster {
   }
 
   ctl(): Uint8Array {
-    const { tokens, callManager, capf, itlRecovery } = this.pki;
-    this.#ctl ??= this.#list('ctl', tokens[0], [
-      ...tokens.map((token) => this.#record('SAST', token, 0)),
-      ...this.#onEachNode('CCM+TFTP', callManager),
-      this.#record('CAPF', capf, 0),
-      this.#record('SAST', itlRecovery, 0),
-    ]);
+    this.#ctl ??= clusterCtl(this.#lists());
     return this.#ctl;
   }
 
   itl(): Uint8Array {
-    const { callManager, capf, tvs, itlRecovery } = this.pki;
-    this.#itl ??= this.#list('itl', itlRecovery, [
-      this.#record('SAST', itlRecovery, 0),
-      ...this.#onEachNode('CCM+TFTP', callManager),
-      this.#record('SAST', callManager, 0),
-      ...this.#onEachNode('TVS', tvs),
-      this.#record('CAPF', capf, 0),
-    ]);
+    this.#itl ??= clusterItl(this.#lists());
     return this.#itl;
   }
 
@@ -158,16 +145,8 @@ export class SecureCluster {
     });
   }
 
-  #list(kind: 'ctl' | 'itl', signer: Identity, records: readonly ListRecord[]): Uint8Array {
-    return writeTrustList(kind, records, { signer, digest: DIGEST, timestamp: this.#options.now });
-  }
-
-  #onEachNode(role: ListRecord['role'], identity: Identity): ListRecord[] {
-    return this.#options.nodes.map((_, index) => this.#record(role, identity, index));
-  }
-
-  #record(role: ListRecord['role'], { certificate }: Identity, node: number): ListRecord {
-    const { host, address } = this.#options.nodes[node]!;
-    return { role, certificate, dnsName: host, address };
+  #lists(): ClusterListOptions {
+    const { nodes, now } = this.#options;
+    return { pki: this.pki, nodes, digest: DIGEST, now };
   }
 }

@@ -2,7 +2,7 @@
  * The keys and certificates of a lab cluster. As in CUCM each service has a certificate that it signed itself; phones trust it because a trust list holds
  * it. All names say Sepia Lab: nothing made here can be taken for a vendor's.
  */
-import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
 import { type DistinguishedName, writeCertificate } from '../../hal/host/certificate-writer.ts';
 
 /** A key and the certificate that goes with it. */
@@ -104,4 +104,27 @@ export function serialNumber(): Uint8Array {
   const serial = new Uint8Array(randomBytes(16));
   serial[0] = 0x40 | (serial[0]! & 0x3f);
   return serial;
+}
+
+/** Another key and certificate under the same name, of the same kind; valid from now on. */
+export function rolledOver(
+  { certificate, privateKey }: Identity,
+  { host, now }: Pick<LabPkiOptions, 'host' | 'now'>,
+): Identity {
+  const fields = new X509Certificate(certificate);
+  const [, commonName] = /^CN=(.*)$/m.exec(fields.subject) ?? [];
+  if (commonName === undefined) throw new RangeError('the certificate has no common name');
+  const keyKind = kindOf(privateKey);
+  return selfSigned({ commonName, keyKind, now, ...(fields.ca ? { isAuthority: true } : { dnsNames: [host] }) });
+}
+
+/** Of an X.509 certificate, DER. */
+export function publicKeyIn(certificate: Uint8Array): KeyObject {
+  return new X509Certificate(certificate).publicKey;
+}
+
+function kindOf(key: KeyObject): KeyKind {
+  const { modulusLength, namedCurve } = key.asymmetricKeyDetails ?? {};
+  if (key.asymmetricKeyType === 'rsa') return `rsa-${modulusLength}` as KeyKind;
+  return namedCurve === 'prime256v1' ? 'ec-p256' : 'ec-p384';
 }
