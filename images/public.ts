@@ -36,8 +36,8 @@ export {
   readSigningKey,
   type SigningKey,
 } from './key.ts';
-export { allManifests, HELLO, type Manifest, phoneManifests, RECOVERY, versionOfLoad } from './manifests.ts';
+export { allManifests, type Manifest, RECOVERY } from './manifests.ts';
 export { ImageError, type PackOptions, packImage, signImage } from './pack.ts';
 export { type BundledPayload, bundlePayload, PayloadError } from './payload.ts';
 export { imageDirectory, projectRoot } from './project-root.ts';
-export { strangersKey, type TestManifest, testManifests } from './test-manifests.ts';
+export { type TestManifest, testManifests } from './test-manifests.ts';

@@ -31,7 +31,7 @@ interface Transfer {
   readonly name: string;
   readonly maxSize: number;
   readonly waiter: Waiter;
-  readonly sink: FileSink | null;
+  readonly sink: CountingSink | null;
   readonly attempts: readonly Attempt[];
   index: number;
   /** Null while the pause between two attempts lasts, until `startAt`. */
@@ -85,7 +85,7 @@ export class FileFetcher {
       name,
       maxSize,
       waiter,
-      sink,
+      sink: sink === null ? null : new CountingSink(sink),
       attempts,
       index: 0,
       download: null,
@@ -138,9 +138,9 @@ export class FileFetcher {
   }
 
   #ended(now: Instant, transfer: Transfer, outcome: FileOutcome): void {
-    const { name, attempts, index } = transfer;
+    const { name, attempts, index, sink } = transfer;
     const { server, via } = attempts[index]!;
-    const bytes = outcome.outcome === 'received' ? outcome.octets.length : 0;
+    const bytes = outcome.outcome === 'received' ? (sink?.bytes ?? outcome.octets.length) : 0;
     this.#trace.event('file.done', { name, server: ipv4Text(server), via, outcome: outcome.outcome, bytes });
     if (via === 'http' && outcome.outcome === 'not-found') transfer.missing = true;
     const next = nextAttempt(transfer, outcome.outcome);
@@ -156,6 +156,26 @@ export class FileFetcher {
     const silent = outcome.outcome === 'timeout' || outcome.outcome === 'error';
     const result: FetchResult = transfer.missing && silent ? { outcome: 'not-found' } : resultOf(outcome, server);
     transfer.waiter(now, result);
+  }
+}
+
+/** Counts what goes to a sink, for the event at the end. */
+class CountingSink implements FileSink {
+  bytes = 0;
+  readonly #sink: FileSink;
+
+  constructor(sink: FileSink) {
+    this.#sink = sink;
+  }
+
+  begin(): void {
+    this.bytes = 0;
+    this.#sink.begin();
+  }
+
+  push(octets: Uint8Array): boolean {
+    this.bytes += octets.length;
+    return this.#sink.push(octets);
   }
 }
 

@@ -93,6 +93,9 @@ describe('an upgrade', () => {
     expect(world.all('load.progress').map(({ bytes }) => Math.floor((10 * bytes) / image.length))).toEqual([
       1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
     ]);
+    expect(world.all('file.done')).toContainEqual(
+      expect.objectContaining({ name: `${load}.img`, outcome: 'received', bytes: image.length }),
+    );
     const screens = world.all('panel').map(({ text }) => text[1]);
     expect(screens).toEqual(expect.arrayContaining(['Upgrading', 'Upgrading 50%', 'Upgrading 100%']));
     expect(said.get('01000ccccccc')).toContain(load); // CDP

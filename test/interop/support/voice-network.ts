@@ -7,6 +7,7 @@ import { startDnsmasq } from './dnsmasq.ts';
 import { Lldpd } from './lldpd.ts';
 import { startOpenVSwitch } from './open-vswitch.ts';
 import { PeerNamespace } from './peer-namespace.ts';
+import { startTftpd } from './tftpd.ts';
 
 export const DATA_VLAN = 1;
 export const VOICE_VLAN = 100;
@@ -23,6 +24,8 @@ export interface VoiceNetworkOptions {
   /** Files besides those of the devices, by name. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
   readonly keepaliveSeconds?: number;
+  /** Who serves the files; dnsmasq unless given. */
+  readonly tftp?: 'dnsmasq' | 'tftpd-hpa';
 }
 
 /** A whole site in a namespace: switch with a voice VLAN, DHCP with option 150, TFTP with the devices' files, call manager on kernel sockets. */
@@ -49,7 +52,7 @@ export async function startVoiceNetwork(label: string, options: VoiceNetworkOpti
 
 async function populate(peers: PeerNamespace, options: VoiceNetworkOptions): Promise<VoiceNetwork> {
   peers.link(PHONE_INTERFACE, SWITCH_PORT);
-  const { devices, files = {}, keepaliveSeconds = 30 } = options;
+  const { devices, files = {}, keepaliveSeconds = 30, tftp = 'dnsmasq' } = options;
   const folder = peers.path('tftp');
   writeFiles(folder, devices, files);
   await startOpenVSwitch(peers, {
@@ -65,13 +68,15 @@ async function populate(peers: PeerNamespace, options: VoiceNetworkOptions): Pro
   const dnsmasq = await startDnsmasq(
     peers,
     [
-      ...['interface=data', 'interface=voice', 'dhcp-authoritative', 'enable-tftp', `tftp-root=${folder}`],
+      ...['interface=data', 'interface=voice', 'dhcp-authoritative'],
+      ...(tftp === 'dnsmasq' ? ['enable-tftp', `tftp-root=${folder}`] : []),
       ...range('data', DATA_SERVER),
       ...range('voice', SERVER),
       `dhcp-option=tag:voice,150,${SERVER}`,
     ],
-    'DHCP with option 150, TFTP',
+    tftp === 'dnsmasq' ? 'DHCP with option 150, TFTP' : 'DHCP with option 150',
   );
+  if (tftp === 'tftpd-hpa') await startTftpd(peers, SERVER, folder);
   const job = JSON.stringify({ devices, keepaliveSeconds });
   const callManager = peers.startNode('call manager', 'call-manager-process.ts', job);
   await callManager.ready('listens', () => (callManager.log.includes('ready\n') ? true : null));
