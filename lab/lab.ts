@@ -191,6 +191,7 @@ export class Lab {
     this.sipCallManagers = managers.map(
       ({ name, host }) =>
         new SipCallManager({
+          ...(this.cluster === null ? {} : { secure: { services, tls: this.cluster.callManagerTls() } }),
           ...options.sipCallManager,
           name,
           node: this.#processNodeName(name, host.address),
@@ -364,6 +365,7 @@ export class Lab {
     const { security = 'none' } = this.#options;
     return new ConfigurationFiles({
       security,
+      ...(security === 'none' ? {} : { transportLayerProtocol: '3' }),
       ...this.#options.configuration,
       table: this.devices,
       callManagers: managers.map(({ name, host }) => ({

@@ -71,3 +71,8 @@ function clientOf(handshake: TlsHandshake, authorities: readonly X509Certificate
   const [, commonName] = /^CN=(.*)$/m.exec(certificate.subject) ?? [];
   return { handshake, commonName: commonName ?? '' };
 }
+
+/** `CP-7975G-SEP…` as a factory writes it, or the device name alone as CAPF may. */
+export function isCertified(commonName: string | null, { name }: { readonly name: string }): boolean {
+  return commonName !== null && (commonName === name || commonName.endsWith(`-${name}`));
+}

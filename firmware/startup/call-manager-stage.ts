@@ -25,8 +25,8 @@ const MAX_MEMBERS = 5;
 /** Waits that several phones begin together are spread by this share either way (sccp 3.2). */
 const JITTER = 0.2;
 
-/** Where SCCP over TLS is when a configuration that an older load saved does not say. */
-const DEFAULT_SECURE_PORT = 2443;
+/** Where TLS is when a configuration that an older load saved does not say. */
+const DEFAULT_SECURE_PORTS = Object.freeze({ SCCP: 2443, SIP: 5061 });
 
 /** What tells whether call managers are spoken to over TLS, and with whom. */
 export interface CallManagerSecurity {
@@ -163,14 +163,10 @@ export class CallManagerStage implements Stage {
   /** Why this phone does not even try; null when it may. */
   #refusal(): string | null {
     const { hal, boot, facts, status } = this.#phone;
-    const { protocol, sip } = facts.configuration!;
+    const { protocol } = facts.configuration!;
     if (boot.protocol !== undefined && boot.protocol !== protocol.toLowerCase()) {
       status.report('Version error');
       return 'protocol.not-supported';
-    }
-    if (sip?.transport === 'tls') {
-      status.report('TLS is not supported');
-      return 'transport.not-supported';
     }
     if (this.#members().length === 0) {
       status.report('No CUCM in the configuration');
@@ -419,12 +415,12 @@ export class CallManagerStage implements Stage {
   }
 
   /**
-   * "Mode authenticated or encrypted, and the CTL holds a valid certificate of the call manager": TLS. Without such a list the phone goes by TCP, where a
-   * call manager refuses it if its profile is secure.
+   * "Mode authenticated or encrypted, and the CTL holds a valid certificate of the call manager": TLS, which a SIP profile has to name besides. Without such a
+   * list the phone goes by TCP, where a call manager refuses it if its profile is secure.
    */
   #wantsTls(): boolean {
     const { security, sip } = this.#phone.facts.configuration!;
-    if (security === 'none' || sip !== undefined) return false;
+    if (security === 'none' || (sip !== undefined && sip.transport !== 'tls')) return false;
     const { ctl } = this.#security.store.installed();
     return ctl !== null && recordsFor(ctl, 'CCM').length > 0;
   }
@@ -446,7 +442,8 @@ export class CallManagerStage implements Stage {
   }
 
   #portOf({ port, securePort }: CallManagerMember): number {
-    return this.#isSecure ? (securePort ?? DEFAULT_SECURE_PORT) : port;
+    const { protocol } = this.#phone.facts.configuration!;
+    return this.#isSecure ? (securePort ?? DEFAULT_SECURE_PORTS[protocol]) : port;
   }
 
   #transport(): 'tcp' | 'tls' | 'udp' {

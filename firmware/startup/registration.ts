@@ -47,7 +47,7 @@ export class Registration implements TcpSink {
     const { hal, stack, facts } = phone;
     this.#address = address;
     this.#port = member.port;
-    this.#client = clientOf(phone, member);
+    this.#client = clientOf(phone, member, secure !== null);
     if (facts.configuration!.sip?.transport === 'udp') {
       this.#udp = this.#open(phone, now);
       if (this.#udp !== null) {
@@ -167,12 +167,18 @@ export class Registration implements TcpSink {
   }
 }
 
-function clientOf({ hal, boot, facts }: PhoneContext, member: CallManagerMember): RegistrationClient {
+function clientOf(
+  { hal, boot, facts }: PhoneContext,
+  member: CallManagerMember,
+  isSecure: boolean,
+): RegistrationClient {
   const { tunables, rng, trace } = hal;
   const { model, deviceName, mac } = hal.board;
   const identity = { model, deviceName, mac, load: boot.load };
-  const settings = facts.configuration!.sip;
-  if (settings === undefined) return new SccpClient({ ...identity, tunables, rng });
+  const named = facts.configuration!.sip;
+  if (named === undefined) return new SccpClient({ ...identity, tunables, rng });
+  // TLS that the lists do not allow is TCP, and says so.
+  const settings = named.transport === 'tls' && !isSecure ? { ...named, transport: 'tcp' as const } : named;
   const inactive = boot.services.slots().find(({ slot, running }) => !running && slot !== 'recovery');
   return new SipClient({
     ...identity,

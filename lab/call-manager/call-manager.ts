@@ -11,7 +11,7 @@ import type { Ipv4 } from '../../hal/nic.ts';
 import type { Timeline } from '../../hal/timeline.ts';
 import { type Instant, MILLISECOND, SECOND } from '../../hal/timer.ts';
 import type { Device, DeviceTable } from '../device-table.ts';
-import type { SecureListenerOptions, SecureServices } from '../secure-listener.ts';
+import { isCertified, type SecureListenerOptions, type SecureServices } from '../secure-listener.ts';
 import { answerAbout, timeAndDate } from './answers.ts';
 import { Session, type SessionOwner } from './session.ts';
 import { SilenceWatch } from './silence-watch.ts';
@@ -349,7 +349,7 @@ export class CallManager implements SessionOwner {
   #refusal(session: Session, device: Device | null, deviceType: number): string | null {
     if (device === null || device.protocol !== 'sccp') return UNKNOWN_DEVICE;
     if (device.deviceType !== deviceType) return TYPE_MISMATCH;
-    if (this.#options.secure !== undefined && !isCertified(session, device)) return SECURITY_ERROR;
+    if (this.#options.secure !== undefined && !isCertified(session.certifiedName, device)) return SECURITY_ERROR;
     return this.#options.reject?.(device) ?? null;
   }
 
@@ -438,9 +438,4 @@ export class CallManager implements SessionOwner {
   #tell(event: CallManagerEvent): void {
     this.#options.events?.(this.#options.timeline.now(), event);
   }
-}
-
-/** `CP-7975G-SEP…` as a factory writes it, or the device name alone as CAPF may. */
-function isCertified({ certifiedName }: Session, { name }: Device): boolean {
-  return certifiedName !== null && (certifiedName === name || certifiedName.endsWith(`-${name}`));
 }

@@ -6,8 +6,10 @@ import type { Instant } from '../../hal/timer.ts';
 
 /** Where a phone is heard and answered. */
 export interface Peer {
-  readonly transport: 'tcp' | 'udp';
+  readonly transport: 'tcp' | 'tls' | 'udp';
   readonly remote: Endpoint;
+  /** Common name of the certificate shown over TLS. */
+  readonly certifiedName?: string | null;
   send(now: Instant, octets: Uint8Array): void;
 }
 
@@ -26,7 +28,9 @@ const MAX_UNSENT = 65_536;
 
 /** One TCP connection. Small: there may be 40,000. */
 export class TcpPeer implements Peer, TcpSink {
-  readonly transport = 'tcp';
+  readonly transport: 'tcp' | 'tls';
+  /** Common name of the certificate shown over TLS; null on a plain connection. */
+  readonly certifiedName: string | null;
   readonly #socket: TcpSocket;
   readonly #owner: PeerOwner;
   readonly #stream = new MessageStream();
@@ -35,7 +39,9 @@ export class TcpPeer implements Peer, TcpSink {
   /** The device that registered over this connection; empty until then. */
   device = '';
 
-  constructor(socket: TcpSocket, owner: PeerOwner) {
+  constructor(socket: TcpSocket, owner: PeerOwner, certifiedName: string | null = null) {
+    this.transport = certifiedName === null ? 'tcp' : 'tls';
+    this.certifiedName = certifiedName;
     this.#socket = socket;
     this.#owner = owner;
   }

@@ -23,6 +23,7 @@ import { type Instant, MILLISECOND, SECOND } from '../../hal/timer.ts';
 import type { CallManagerEvent, StopMode } from '../call-manager/call-manager.ts';
 import { SilenceWatch, type Watched } from '../call-manager/silence-watch.ts';
 import type { Device, DeviceTable } from '../device-table.ts';
+import { isCertified, type SecureListenerOptions, type SecureServices } from '../secure-listener.ts';
 import { DigestCheck } from './digest-check.ts';
 import { type Peer, type PeerOwner, TcpPeer, UdpPeer } from './peer.ts';
 import { alarmOf, asksForToken, type RegisterRequest, readRegister, tellsAlarm } from './register-request.ts';
@@ -33,6 +34,7 @@ import {
   type Outgoing,
   optionsHeaders,
   response,
+  SECURE_SIP_PORT,
   SERVER,
   serviceControl,
   welcome,
@@ -62,6 +64,8 @@ export interface SipCallManagerOptions {
   readonly versionStamp?: (device: Device) => string;
   /** Calendar time at instant 0 of the timeline, milliseconds since 1970. */
   readonly epoch?: number;
+  /** Listens for TLS as well. Every device has a secure profile then: in the clear it is rejected, and its certificate has to bear its name. */
+  readonly secure?: { readonly services: SecureServices; readonly tls: SecureListenerOptions };
   /** Text with which a device that is in the table is rejected all the same; null lets it in. */
   readonly reject?: (device: Device) => string | null;
   readonly events?: (at: Instant, event: CallManagerEvent) => void;
@@ -152,6 +156,7 @@ export class SipCallManager implements PeerOwner {
   readonly #byDevice = new Map<string, Registered>();
   #byNumber: Map<string, string> | null = null;
   #listener: TcpListener | null = null;
+  #secureListener: TcpListener | null = null;
   #udp: UdpSocket | null = null;
   #id = 0;
 
@@ -172,8 +177,18 @@ export class SipCallManager implements PeerOwner {
     this.#listener ??= sockets.listen(port, (_now, socket) => this.#accept(new TcpPeer(socket, this)));
     this.#udp ??= sockets.udp(port, (now, payload, from) => this.#datagram(now, payload, from));
     if (this.#listener === null) throw new Error(`${this.name}: TCP port ${port} is taken`);
+    this.#listenSecurely();
     this.listening = true;
     this.#tell({ type: 'call-manager', manager: this.name, running: true, how: 'start' });
+  }
+
+  #listenSecurely(): void {
+    const { secure, sockets } = this.#options;
+    if (secure === undefined || this.#secureListener !== null) return;
+    this.#secureListener = secure.services.listen(sockets, SECURE_SIP_PORT, secure.tls, (_now, socket, client) =>
+      this.#accept(new TcpPeer(socket, this, client.commonName)),
+    );
+    if (this.#secureListener === null) throw new Error(`${this.name}: TCP port ${SECURE_SIP_PORT} is taken`);
   }
 
   /** `silent` keeps every connection, and the listener, but neither hears nor says anything, as a hung process does. */
@@ -186,6 +201,8 @@ export class SipCallManager implements PeerOwner {
     const now = this.#options.timeline.now();
     this.#listener?.close(now);
     this.#listener = null;
+    this.#secureListener?.close(now);
+    this.#secureListener = null;
     this.#udp?.close();
     this.#udp = null;
     for (const registered of [...this.#byDevice.values()]) this.#release(registered);
@@ -310,7 +327,7 @@ export class SipCallManager implements PeerOwner {
     }
     this.#reply(now, peer, m, 100, 'Trying');
     const device = this.#deviceOf(its);
-    const refusal = this.#refusal(device, its);
+    const refusal = this.#refusal(peer, device, its);
     if (device === null || refusal !== null) {
       this.#reject(now, peer, m, its, refusal);
       return;
@@ -343,10 +360,12 @@ export class SipCallManager implements PeerOwner {
     return this.#byNumber;
   }
 
-  #refusal(device: Device | null, its: RegisterRequest): string | null {
+  #refusal(peer: Peer, device: Device | null, its: RegisterRequest): string | null {
     if (device === null) return 'Unable to find a device/user in database';
     if (device.protocol !== 'sip') return 'Device protocol mismatch';
     if (its.deviceType !== null && its.deviceType !== device.deviceType) return 'Device type mismatch';
+    if (this.#options.secure !== undefined && !isCertified(peer.certifiedName ?? null, device))
+      return 'Security profile mismatch';
     return this.#options.reject?.(device) ?? null;
   }
 

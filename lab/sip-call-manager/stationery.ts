@@ -70,10 +70,12 @@ export function optionsHeaders(): Header[] {
   return [{ name: 'Allow', value: ALLOW }];
 }
 
+export const SECURE_SIP_PORT = 5061;
+
 /** Whom a request goes to, and what identifies it. */
 export interface Outgoing {
   readonly node: string;
-  readonly transport: 'tcp' | 'udp';
+  readonly transport: 'tcp' | 'tls' | 'udp';
   /** The phone's Contact. */
   readonly contactUri: string;
   /** Unlike that of any other request of this node. */
@@ -82,20 +84,21 @@ export interface Outgoing {
 
 function request(method: string, to: Outgoing, headers: readonly Header[], body: string): Request {
   const { node, transport, contactUri, id } = to;
+  const port = transport === 'tls' ? SECURE_SIP_PORT : 5060;
   return {
     kind: 'request',
     method,
     uri: contactUri,
     version: 'SIP/2.0',
     headers: [
-      { name: 'Via', value: `SIP/2.0/${transport.toUpperCase()} ${node}:5060;branch=z9hG4bK${id}` },
+      { name: 'Via', value: `SIP/2.0/${transport.toUpperCase()} ${node}:${port};branch=z9hG4bK${id}` },
       { name: 'From', value: `<sip:${node}>;tag=${id}` },
       { name: 'To', value: `<${contactUri}>` },
       { name: 'Call-ID', value: `${id}@${node}` },
       { name: 'CSeq', value: `101 ${method}` },
       { name: 'Max-Forwards', value: '70' },
       { name: 'User-Agent', value: SERVER },
-      { name: 'Contact', value: `<sip:${node}:5060;transport=${transport}>` },
+      { name: 'Contact', value: `<sip:${node}:${port};transport=${transport}>` },
       ...headers,
     ],
     body: UTF8.encode(body),

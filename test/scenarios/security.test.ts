@@ -44,6 +44,23 @@ describe('a phone of a mixed-mode cluster', () => {
   });
 });
 
+describe('a SIP phone of a mixed-mode cluster', () => {
+  it.each([
+    ['authenticated', '7975', '1.0', 'NULL-SHA'],
+    ['encrypted', '7975', '1.0', 'AES256-SHA'],
+    ['authenticated', '8861', '1.2', 'NULL-SHA'],
+    ['encrypted', '8861', '1.2', 'ECDHE-RSA-AES256-GCM-SHA384'],
+  ] as const)('registers %s over TLS: a %s by TLS %s with %s', async (security, model, version, cipher) => {
+    const world = secureWorld(security, { model, protocol: 'sip' });
+    const accepted = await world.runHeldUntil('registration.accepted');
+    expect(accepted).toMatchObject({ transport: 'tls', port: 5061, protocol: 'sip', lines: ['2001'] });
+    expect(world.all('tls.handshake')[0]).toMatchObject({ outcome: 'complete', version, cipher, own: 'mic' });
+    // An hour of refreshes, and of the keep-alive connection to the other node.
+    await world.runHeld(3600);
+    expect(world.all('registration.lost')).toEqual([]);
+  });
+});
+
 function peculiarWorld(peculiarities: ClusterPeculiarities): TestWorld {
   return secureWorld('encrypted', { lab: { callManagers: 1, peculiarities } });
 }
