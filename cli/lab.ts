@@ -7,16 +7,18 @@ import type { Ipv4 } from '../hal/nic.ts';
 import { type MacRange, RealWireLab, type RealWireOutcome, type VoiceVlan } from '../lab/public.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { Output, type OutputOptions } from './output.ts';
+import { withProtocol } from './phone-options.ts';
 import { nicOf, rangeText, readMacRun, refuseBefore } from './real-run.ts';
 import { gathered } from './run-options.ts';
 import { stopSignals } from './stop-signals.ts';
 import { UsageError } from './usage-error.ts';
-import { model, wholeNumber } from './values.ts';
+import { model, protocolOf, wholeNumber } from './values.ts';
 
 export interface LabTexts extends OutputOptions {
   readonly nic?: string;
   readonly count: string;
   readonly model: string;
+  readonly protocol?: string;
   readonly run?: string;
   readonly macs?: readonly string[];
   readonly voiceVlan: string;
@@ -35,7 +37,7 @@ const SEEDS = 2 ** 32;
 const MOST_CALL_MANAGERS = 5;
 
 export function labCommand(command: Command): Command {
-  return command
+  return withProtocol(command)
     .description('the embedded lab on a real wire: switch, DHCP, DNS, TFTP and call managers for other phones')
     .option('--nic <nic>', 'an interface, af-packet:NAME, or udp:LOCAL:PORT,REMOTE:PORT')
     .option('--count <n>', 'how many phones its call managers know', '1000')
@@ -111,9 +113,7 @@ export async function lab(texts: LabTexts): Promise<ExitCode> {
 function readLab(texts: LabTexts) {
   const macRun = readMacRun(texts.run);
   const row = model(texts.model);
-  const protocol = row.protocols.includes('sccp') ? 'sccp' : 'sip';
-  if (protocol === 'sip')
-    throw new UsageError(`The ${row.name} speaks SIP only, which the lab's call managers do not speak yet.`);
+  const protocol = protocolOf(row, texts.protocol);
   const count = wholeNumber('--count', texts.count, [1, MOST_PHONES]);
   const devices = [
     {

@@ -38,6 +38,7 @@ describe('RecordStore', () => {
       },
       program: () => {},
       erase: () => {},
+      isErased: (offset: number, length: number) => part.isErased(offset, length),
       sha256: () => new Uint8Array(32),
     };
     const store = RecordStore.open(flash, FLASH_MAP.trust);
