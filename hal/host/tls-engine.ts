@@ -131,11 +131,17 @@ function contextOptions(
   return {
     minVersion: `TLSv${lowest === '1.0' ? '1' : lowest}` as SecureVersion,
     maxVersion: `TLSv${highest === '1.0' ? '1' : highest}` as SecureVersion,
-    ciphers: [...ciphers, ...(legacy ? ['@SECLEVEL=0'] : [])].join(':'),
+    ciphers: legacy ? withLegacy(ciphers) : ciphers.join(':'),
     ...(identity === null
       ? {}
       : { key: pem('PRIVATE KEY', pkcs8(identity.privateKey)), cert: pem('CERTIFICATE', identity.certificate) }),
   };
+}
+
+/** OpenSSL takes the level with older suites only; those of TLS 1.3 are kept in a list of their own. */
+function withLegacy(ciphers: readonly string[]): string {
+  const older = ciphers.some((cipher) => !cipher.startsWith('TLS_')) ? [] : ['DEFAULT'];
+  return [...ciphers, ...older, '@SECLEVEL=0'].join(':');
 }
 
 function pkcs8(key: KeyObject): Uint8Array {
