@@ -43,7 +43,7 @@ const LOAD_ADVICE = [
 ];
 const CALL_MANAGER_ADVICE = [
   'the call manager service',
-  'the route to the call managers, and a firewall on TCP 2000',
+  'the route to the call managers, and a firewall on TCP 2000 (SCCP) or 5060 (SIP)',
   'processNodeName in the configuration, and DNS if it is a name',
 ];
 
@@ -117,8 +117,8 @@ const CAUSES: Readonly<Record<string, Cause>> = {
     lookAt: ["the device in the call manager's database", '--auto-register'],
   },
   'protocol.not-supported': {
-    text: 'The configuration wants SIP, which this load does not speak.',
-    lookAt: ['the protocol of the device in the call manager'],
+    text: 'The configuration wants another protocol than this load speaks.',
+    lookAt: ['the protocol of the device in the call manager', 'the load that it orders'],
   },
   'register.rejected': {
     text: 'The call manager rejected the registration.',
