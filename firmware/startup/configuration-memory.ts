@@ -44,7 +44,11 @@ export interface AppliedConfiguration {
 /** Where the last good configuration stands in the trust region. */
 const KEY = 'file/configuration';
 
-/** @param running what the running load speaks, for a file that names no protocol: the default one */
+/**
+ * Every text of a parsed configuration is a copy of its own, so nothing here keeps the file alive.
+ *
+ * @param running what the running load speaks, for a file that names no protocol: the default one
+ */
 export function applied(
   configuration: PhoneConfiguration,
   name: string,
@@ -70,10 +74,8 @@ export function applied(
     tvs: configuration.tvs.map(({ host, port: tvsPort }) => ({ host, port: tvsPort })),
     policy: policyOf(configuration),
     timeZone: configuration.devicePool.dateTimeSetting.timeZone,
-    ...(protocol === 'SIP' ? { sip: sipSettings(configuration) } : {}),
   };
-  // Through text and back: strings cut out of a file keep the whole file alive.
-  return JSON.parse(JSON.stringify(kept)) as AppliedConfiguration;
+  return protocol === 'SIP' ? { sip: sipSettings(configuration), ...kept } : kept;
 }
 
 /** Keeps the last good configuration; the flash is written only for a new one. */

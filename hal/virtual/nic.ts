@@ -70,13 +70,13 @@ export class WireNic implements Nic {
   }
 
   setFilter(filter: ReceiveFilter): void {
-    // A copy: the software goes on with its own arrays.
+    // A copy: the software goes on with its own arrays. `slice`, as a spread goes through the iterator of the other realm.
     this.#filter = {
-      groups: [...filter.groups],
+      groups: filter.groups.slice(),
       vlan: filter.vlan,
-      addresses: [...filter.addresses],
+      addresses: filter.addresses.slice(),
       ...(filter.gratuitous === undefined ? {} : { gratuitous: [...filter.gratuitous] }),
-      broadcastPorts: [...filter.broadcastPorts],
+      broadcastPorts: filter.broadcastPorts.slice(),
     };
     this.#options.wire.filter?.(this.#filter);
   }

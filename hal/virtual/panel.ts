@@ -16,7 +16,7 @@ export class BoardPanel implements Panel {
   show(state: PanelState): void {
     if (isSameFace(state, this.#state)) return;
     // A copy: the software goes on with its own arrays.
-    this.#state = { leds: { ...state.leds }, text: [...state.text], softKeys: [...state.softKeys] };
+    this.#state = { leds: { ...state.leds }, text: state.text.slice(), softKeys: state.softKeys.slice() };
     this.#onChange(this.#state);
   }
 }

@@ -6,6 +6,7 @@
  * A file whose root is another, or that ends too early, is none: half a list of call managers is worse than the stored one.
  */
 import { latin1, utf8 } from '../../wire/text.ts';
+import { compact } from './compact.ts';
 import { type ConfigurationDraft, emptyDraft, finished } from './configuration-draft.ts';
 import { type ElementRule, ROOT_RULE, ruleWithin } from './element-rules.ts';
 import type { PhoneConfiguration } from './phone-configuration.ts';
@@ -161,19 +162,4 @@ class ConfigurationReader implements XmlSink {
 
 function shown(name: string): string {
   return name.length > 40 ? `${name.slice(0, 40)}…` : name;
-}
-
-/** Longest text that the engine copies when it is cut out of a longer one. */
-const COPIED_LENGTH = 12;
-
-/** Characters handed to `String.fromCharCode` at once. */
-const CHUNK = 4096;
-
-/** A copy that does not keep the whole file alive, as a long piece cut out of it would. */
-function compact(text: string): string {
-  if (text.length <= COPIED_LENGTH) return text;
-  if (text.length > CHUNK) return compact(text.slice(0, CHUNK)) + compact(text.slice(CHUNK));
-  const codes: number[] = [];
-  for (let index = 0; index < text.length; index++) codes.push(text.charCodeAt(index));
-  return String.fromCharCode(...codes);
 }

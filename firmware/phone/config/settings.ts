@@ -1,3 +1,5 @@
+import { compact } from './compact.ts';
+
 /** Stand before a name and before its value; XML allows neither in a document. */
 const NAME = '\u0001';
 const VALUE = '\u0002';
@@ -20,7 +22,7 @@ export class Settings {
     const at = this.#text.indexOf(key);
     if (at === -1) return undefined;
     const end = this.#text.indexOf(NAME, at + key.length);
-    return this.#text.slice(at + key.length, end === -1 ? undefined : end);
+    return compact(this.#text.slice(at + key.length, end === -1 ? undefined : end));
   }
 
   *[Symbol.iterator](): Iterator<[name: string, value: string]> {
