@@ -46,6 +46,8 @@ export interface ConfigurationFilesOptions {
   readonly transportLayerProtocol?: string;
   /** Device security mode of all phones: 1 unless given. */
   readonly security?: 'none' | 'authenticated' | 'encrypted';
+  /** MD5 of the certificate for which the device's file is encrypted, hexadecimal; null, and without this, it is not. */
+  readonly certHash?: (deviceName: string) => string | null;
   /** False leaves `XMLDefault.cnf.xml` out, as on a server that only holds files of known phones. */
   readonly defaultFile?: boolean;
 }
@@ -89,7 +91,13 @@ export class ConfigurationFiles {
       phoneLabel: escapeXml(device.lines[0]?.label ?? ''),
       sipLines: device.protocol === 'sip' ? sipLineText(device.lines, id) : '',
       load: escapeXml(device.load),
+      encryption: this.#encryptionText(device),
     });
+  }
+
+  #encryptionText(device: Device): string {
+    const certHash = this.#options.certHash?.(device.name) ?? null;
+    return `<certHash>${certHash ?? ''}</certHash>\n<encrConfig>${certHash !== null}</encrConfig>`;
   }
 
   /** One template for each protocol and list of call managers: everything else that differs is a hole. */

@@ -14,6 +14,7 @@ export const DEVICE_FILE_HOLES = [
   'phoneLabel',
   'sipLines',
   'load',
+  'encryption',
 ] as const;
 export type DeviceFileHole = (typeof DEVICE_FILE_HOLES)[number];
 
@@ -351,8 +352,7 @@ const LOCALE_AND_FEATURES = `<userLocale>
 <capfAuthMode>0</capfAuthMode>
 <capfList>
 </capfList>
-<certHash></certHash>
-<encrConfig>false</encrConfig>
+{{encryption}}
 <advertiseG722Codec>1</advertiseG722Codec>
 <mobility>
 <handoffdn></handoffdn>

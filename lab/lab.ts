@@ -81,6 +81,8 @@ export interface LabOptions {
   readonly security?: LabSecurity;
   /** Keys and certificates of a secure cluster; made unless given. */
   readonly pki?: LabPki;
+  /** The phones' TFTP configurations are encrypted, each for its own key. */
+  readonly encryptsFiles?: boolean;
   readonly peculiarities?: ClusterPeculiarities;
   /** Files besides the configuration files, asked first: loads, ring lists, trust lists. */
   readonly files?: FileProvider;
@@ -365,6 +367,7 @@ export class Lab {
     const { security = 'none' } = this.#options;
     return new ConfigurationFiles({
       security,
+      certHash: (deviceName) => this.cluster?.certHash(deviceName) ?? null,
       ...(security === 'none' ? {} : { transportLayerProtocol: '3' }),
       ...this.#options.configuration,
       table: this.devices,
@@ -379,7 +382,7 @@ export class Lab {
   }
 
   #cluster(managers: readonly LabMachine[]): SecureCluster | null {
-    const { security = 'none', pki, peculiarities, callManager } = this.#options;
+    const { security = 'none', pki, peculiarities, encryptsFiles = false, callManager } = this.#options;
     if (security === 'none') return null;
     return new SecureCluster({
       security,
@@ -390,6 +393,7 @@ export class Lab {
       })),
       ...(pki === undefined ? {} : { pki }),
       ...(peculiarities === undefined ? {} : { peculiarities }),
+      encryptsFiles,
       plain: (name) => this.configurationFiles.read(name),
     });
   }

@@ -2,7 +2,7 @@
  * What makes a lab cluster a secure one: its PKI, the trust lists that its phones ask for, signed and encrypted configurations, and certificates that a factory has put
  * into the phones.
  */
-import { createPublicKey } from 'node:crypto';
+import { createHash, createPublicKey } from 'node:crypto';
 import { type ClusterListOptions, type ClusterNode, clusterCtl, clusterItl } from './pki/cluster-lists.ts';
 import { encryptFile } from './pki/encrypted-file-writer.ts';
 import { type IdentityHolder, IdentityStock } from './pki/identity-stock.ts';
@@ -33,6 +33,8 @@ export interface SecureClusterOptions {
   readonly nodes: readonly ClusterNode[];
   /** Made unless given; that takes a second or more. */
   readonly pki?: LabPki;
+  /** Configurations are for the phone's key only. */
+  readonly encryptsFiles?: boolean;
   readonly peculiarities?: ClusterPeculiarities;
   /** The file of that name without signature. */
   readonly plain: (name: string) => Uint8Array | null;
@@ -68,6 +70,12 @@ export class SecureCluster {
     const identity = this.#identities.issue(holder);
     this.#phoneKeys.set(holder.deviceName, identity);
     return identity;
+  }
+
+  /** MD5 of the certificate that configurations of this phone are encrypted for; null for a phone that is not known, or where none is encrypted. */
+  certHash(deviceName: string): string | null {
+    const phone = this.#options.encryptsFiles === true ? this.#phoneKeys.get(deviceName) : undefined;
+    return phone === undefined ? null : createHash('md5').update(phone.certificate).digest('hex');
   }
 
   /** Trust lists, `.sgn` and `.enc.sgn`; null for what is none of these. */
@@ -133,7 +141,7 @@ export class SecureCluster {
   }
 
   #encrypted(filename: string, plainName: string, device: string): Uint8Array | null {
-    const phone = this.#phoneKeys.get(device);
+    const phone = this.#options.encryptsFiles === true ? this.#phoneKeys.get(device) : undefined;
     const plain = this.#options.plain(plainName);
     if (phone === undefined || plain === null) return null;
     return encryptFile(plain, {

@@ -44,6 +44,19 @@ describe('a phone of a mixed-mode cluster', () => {
   });
 });
 
+describe('a cluster that encrypts its configurations', () => {
+  it('gives the phone a signed one first, and from then on what only its key opens', async () => {
+    const world = secureWorld('encrypted', { lab: { encryptsFiles: true } });
+    await world.runHeldUntil('registration.accepted');
+    world.lab.callManagers[0]!.reset(world.phone.board.deviceName, 'reset');
+    await world.runHeldUntil('registration.accepted');
+    expect(world.all('config.applied')).toMatchObject([
+      { name: 'SEP020000000000.cnf.xml.sgn', encrypted: false },
+      { name: 'SEP020000000000.cnf.xml.enc.sgn', encrypted: true, signature: 'verified' },
+    ]);
+  });
+});
+
 describe('a SIP phone of a mixed-mode cluster', () => {
   it.each([
     ['authenticated', '7975', '1.0', 'NULL-SHA'],
