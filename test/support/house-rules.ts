@@ -70,6 +70,7 @@ export const ROOMS: readonly Room[] = [
     name: 'firmware/phone',
     has: /^firmware\/phone\//,
     rooms: ['firmware', 'firmware/wire', 'storage', 'hal'],
+    packages: ['htmlparser2'],
     portable: true,
     stateless: true,
   },
