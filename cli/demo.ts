@@ -10,8 +10,7 @@ import { Output } from './output.ts';
 import { type PhoneKindTexts, warnOfUnsigned, withPhoneKind } from './phone-options.ts';
 import { type RunTexts, readRunOptions, withRunOptions } from './run-options.ts';
 import { Session } from './session.ts';
-import { UsageError } from './usage-error.ts';
-import { model, oneOf, type Protocol, protocolOf, wholeNumber } from './values.ts';
+import { model, oneOf, protocolOf, wholeNumber } from './values.ts';
 
 export interface DemoTexts extends RunTexts, PhoneKindTexts {
   readonly phones: string;
@@ -53,7 +52,7 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
   const count = wholeNumber('--phones', texts.phones, [1, MOST_PHONES]);
   const row = model(texts.model);
   const protocol = protocolOf(row, texts.protocol);
-  const security = securityOf(protocol, texts.security);
+  const security = oneOf('--security', texts.security, SECURITY_MODES);
   const upgrade = texts.upgrade === undefined ? null : readLoad(texts.upgrade);
   warnOfUnsigned(texts);
   const realistic = texts.realistic === true;
@@ -128,9 +127,3 @@ function openingText({ platform }: ModelRow, count: number, first: string, seed:
 }
 
 const SECURITY_MODES = ['none', 'authenticated', 'encrypted'] as const;
-
-function securityOf(protocol: Protocol, text: string): (typeof SECURITY_MODES)[number] {
-  const security = oneOf('--security', text, SECURITY_MODES);
-  if (security === 'none' || protocol === 'sccp') return security;
-  throw new UsageError(`--security ${security} needs --protocol sccp: SIP over TLS is not there yet.`);
-}
