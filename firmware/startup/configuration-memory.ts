@@ -80,8 +80,9 @@ export function applied(
 
 /** Keeps the last good configuration; the flash is written only for a new one. */
 export function saveConfiguration(store: RecordStore, configuration: AppliedConfiguration): void {
-  // The flash holds ASCII: names in other letters are escaped.
-  const text = JSON.stringify(configuration).replace(/[^\x20-\x7e]/g, escaped);
+  const json = JSON.stringify(configuration);
+  // The flash holds ASCII: names in other letters are escaped. Asked first, as a replacement is slow where the prototypes are frozen.
+  const text = /[^\x20-\x7e]/.test(json) ? json.replace(/[^\x20-\x7e]/g, escaped) : json;
   const before = store.get(KEY);
   if (before !== null && textOf(before) === text) return;
   store.set(KEY, octetsOf(text));

@@ -19,24 +19,27 @@ export function latin1(bytes: Uint8Array, offset = 0, length = bytes.length - of
 
 /**
  * Eight octets at a time: for 7,000 of them 24 to 46 us were measured, with `apply` 119, one by one 331, and 1,862 from an array made by length, since in a
- * payload the prototype of arrays is frozen.
+ * payload the prototype of arrays is frozen. Joined, as a parser goes through a tree of pieces a third more slowly, even after it was flattened.
  */
 function longLatin1(bytes: Uint8Array, offset: number, end: number): string {
-  let text = '';
+  const pieces: string[] = [];
   let at = offset;
   for (; at + 8 <= end; at += 8) {
-    text += String.fromCharCode(
-      bytes[at]!,
-      bytes[at + 1]!,
-      bytes[at + 2]!,
-      bytes[at + 3]!,
-      bytes[at + 4]!,
-      bytes[at + 5]!,
-      bytes[at + 6]!,
-      bytes[at + 7]!,
+    pieces.push(
+      String.fromCharCode(
+        bytes[at]!,
+        bytes[at + 1]!,
+        bytes[at + 2]!,
+        bytes[at + 3]!,
+        bytes[at + 4]!,
+        bytes[at + 5]!,
+        bytes[at + 6]!,
+        bytes[at + 7]!,
+      ),
     );
   }
-  return text + latin1(bytes, at, end - at);
+  pieces.push(latin1(bytes, at, end - at));
+  return pieces.join('');
 }
 
 /** Writes the low octet of each character; returns the count of octets, which is `text.length`. */
