@@ -6,16 +6,11 @@ import type { CompletionResult, Operation } from '../hal/secure.ts';
 import { type Duration, earlier, type Instant, MILLISECOND, NEVER, SECOND } from '../hal/timer.ts';
 import { FLASH_MAP } from '../storage/flash-map.ts';
 import { RecordStore } from '../storage/record-store.ts';
-import { Settings } from '../storage/settings.ts';
-import { Completions } from './net/completions.ts';
 import { Stack } from './net/stack.ts';
 import { bootLights } from './phone/boot-lights.ts';
-import { Screen } from './phone/screen.ts';
-import { StatusLog } from './phone/status-log.ts';
-import { FileFetcher } from './startup/file-fetcher.ts';
 import { Keypad } from './startup/keypad.ts';
-import { NameResolver } from './startup/name-resolver.ts';
-import { noFacts, type PhoneContext } from './startup/phone-context.ts';
+import { newPhoneContext, stageObserver } from './startup/new-phone-context.ts';
+import type { PhoneContext } from './startup/phone-context.ts';
 import { type Stages, startupStages } from './startup/sequence.ts';
 import { Sequencer } from './startup/sequencer.ts';
 import { withShownLoad } from './startup/stored-load.ts';
@@ -48,7 +43,7 @@ export class Kernel implements EntryPoints {
 
   constructor(hal: Hal, boot: BootRecord) {
     this.#hal = hal;
-    const { nic, rng, trace, tunables, flash } = hal;
+    const { nic, rng, trace, flash } = hal;
     const memory = RecordStore.open(flash, FLASH_MAP.settings);
     const stack = new Stack({
       nic,
@@ -61,33 +56,12 @@ export class Kernel implements EntryPoints {
       },
     });
     this.#stack = stack;
-    this.#phone = {
-      hal,
-      boot: withShownLoad(boot, memory),
-      stack,
-      completions: new Completions(),
-      names: new NameResolver(stack, rng, tunables),
-      files: new FileFetcher(stack, trace, tunables, hal.board.model),
-      settings: new Settings(memory),
-      memory,
-      trust: RecordStore.open(flash, FLASH_MAP.trust),
-      status: new StatusLog(trace),
-      screen: new Screen(hal.panel, hal.board.model.platform),
-      facts: noFacts(),
-    };
+    this.#phone = newPhoneContext(hal, withShownLoad(boot, memory), stack, memory);
     this.#stages = startupStages(this.#phone);
-    this.#sequencer = new Sequencer(this.#stages.inOrder, {
-      entered: (_now, stage) => {
-        trace.event('stage.enter', { stage: stage.name });
-        if (stage.screenText !== null) this.#phone.screen.starting(stage.screenText);
-      },
-      left: (_now, stage, outcome, reason) => {
-        trace.event('stage.leave', reason === undefined ? { stage, outcome } : { stage, outcome, reason });
-      },
-      completed: () => {
-        this.#untold = true;
-      },
+    const observer = stageObserver(this.#phone, () => {
+      this.#untold = true;
     });
+    this.#sequencer = new Sequencer(this.#stages.inOrder, observer);
     this.#keypad = new Keypad(this.#phone, this.#stages, () => !this.#sequencer.complete);
     this.#lights = bootLights(hal.board.model.name);
     const now = hal.timer.now();

@@ -1,11 +1,7 @@
-import { Completions } from '../../firmware/net/completions.ts';
 import { Stack } from '../../firmware/net/stack.ts';
-import { Screen } from '../../firmware/phone/screen.ts';
-import { StatusLog } from '../../firmware/phone/status-log.ts';
 import { AddressStage } from '../../firmware/startup/address-stage.ts';
-import { FileFetcher } from '../../firmware/startup/file-fetcher.ts';
-import { NameResolver } from '../../firmware/startup/name-resolver.ts';
-import { noFacts, type PhoneContext } from '../../firmware/startup/phone-context.ts';
+import { newPhoneContext, stageObserver } from '../../firmware/startup/new-phone-context.ts';
+import type { PhoneContext } from '../../firmware/startup/phone-context.ts';
 import { Sequencer } from '../../firmware/startup/sequencer.ts';
 import { TftpServerStage } from '../../firmware/startup/tftp-server-stage.ts';
 import { VoiceVlanStage } from '../../firmware/startup/voice-vlan-stage.ts';
@@ -14,7 +10,6 @@ import type { Hal } from '../../hal/hal.ts';
 import { earlier, type Instant } from '../../hal/timer.ts';
 import { FLASH_MAP } from '../../storage/flash-map.ts';
 import { RecordStore } from '../../storage/record-store.ts';
-import { Settings } from '../../storage/settings.ts';
 import { ImageStage } from './image-stage.ts';
 
 /** As in the firmware's kernel: more rounds are a machine that never rests. */
@@ -33,7 +28,7 @@ export class RecoveryKernel implements EntryPoints {
 
   constructor(hal: Hal, boot: BootRecord) {
     this.#hal = hal;
-    const { nic, rng, trace, tunables, flash } = hal;
+    const { nic, rng, trace, flash } = hal;
     const memory = RecordStore.open(flash, FLASH_MAP.settings);
     const stack = new Stack({
       nic,
@@ -41,35 +36,14 @@ export class RecoveryKernel implements EntryPoints {
       discovery: (now, kind, bytes, offset, length) => this.#voiceVlan.discovered(now, kind, bytes, offset, length),
       hooks: { onDebug: (line) => trace.debug(line), onConflict: (now) => this.#address.conflict(now) },
     });
-    this.#phone = {
-      hal,
-      boot,
-      stack,
-      completions: new Completions(),
-      names: new NameResolver(stack, rng, tunables),
-      files: new FileFetcher(stack, trace, tunables, hal.board.model),
-      settings: new Settings(memory),
-      memory,
-      trust: RecordStore.open(flash, FLASH_MAP.trust),
-      status: new StatusLog(trace),
-      screen: new Screen(hal.panel, hal.board.model.platform),
-      facts: noFacts(),
-    };
+    this.#phone = newPhoneContext(hal, boot, stack, memory);
     this.#voiceVlan = new VoiceVlanStage(this.#phone);
     this.#address = new AddressStage(this.#phone, (now, ip, domain) =>
       this.#voiceVlan.announceAddress(now, ip, domain),
     );
     const stages = [this.#voiceVlan, this.#address, new TftpServerStage(this.#phone), new ImageStage(this.#phone)];
-    this.#sequencer = new Sequencer(stages, {
-      entered: (_now, stage) => {
-        trace.event('stage.enter', { stage: stage.name });
-        if (stage.screenText !== null) this.#phone.screen.starting(stage.screenText);
-      },
-      left: (_now, stage, outcome, reason) => {
-        trace.event('stage.leave', reason === undefined ? { stage, outcome } : { stage, outcome, reason });
-      },
-      completed: () => hal.power.reset('recovery'),
-    });
+    const observer = stageObserver(this.#phone, () => hal.power.reset('recovery'));
+    this.#sequencer = new Sequencer(stages, observer);
     const now = hal.timer.now();
     this.#sequencer.start(now);
     this.#settle(now);
