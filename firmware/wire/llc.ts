@@ -33,7 +33,7 @@ export interface Snap {
 export interface Header {
   readonly dsap: number;
   readonly ssap: number;
-  /** One octet, or two as the first times 256 plus the second. */
+  /** One octet, or two with the first in the low bits, as 802.2 numbers them: the two low bits tell the length in either case. */
   readonly control: number;
   readonly snap: Snap | null;
 }
@@ -45,7 +45,7 @@ export function parse(bytes: Uint8Array, offset = 0, length = bytes.length - off
   const first = bytes[offset + 2]!;
   if ((first & 3) !== 3) {
     if (length < 4) return TRUNCATED;
-    return { dsap, ssap, control: u16(bytes, offset + 2), snap: null };
+    return { dsap, ssap, control: first | (bytes[offset + 3]! << 8), snap: null };
   }
   if (dsap !== SNAP_SAP || ssap !== SNAP_SAP || first !== UI) return { dsap, ssap, control: first, snap: null };
   if (length < SNAP_LENGTH) return TRUNCATED;
@@ -71,8 +71,8 @@ export function lengthOf(header: Header): number {
 export function emit(header: Header, into: Uint8Array, offset = 0): number {
   into[offset] = header.dsap;
   into[offset + 1] = header.ssap;
-  if (isTwoOctets(header)) putU16(into, offset + 2, header.control);
-  else into[offset + 2] = header.control;
+  into[offset + 2] = header.control;
+  if (isTwoOctets(header)) into[offset + 3] = header.control >> 8;
   if (header.snap !== null) {
     into[offset + 3] = header.snap.oui >> 16;
     putU16(into, offset + 4, header.snap.oui);
@@ -87,9 +87,9 @@ export function describe(header: Header): string {
   return snap === null ? sap : `SNAP ${hex(snap.oui, 6)}/${hex(snap.protocol, 4)}`;
 }
 
-/** A one-octet control field ends in 11; two octets begin with one that does not, so a value of one octet is unambiguous. */
+/** A control field of one octet ends in 11; the first of two does not. */
 function isTwoOctets(header: Header): boolean {
-  return header.control > 0xff || (header.control & 3) !== 3;
+  return (header.control & 3) !== 3;
 }
 
 function hex(value: number, width: number): string {

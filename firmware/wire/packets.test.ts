@@ -39,6 +39,7 @@ const SPECIMENS: Readonly<Record<string, { codec: Codec; bytes: Uint8Array }>> =
   snap: { codec: llc, bytes: hex('aaaa03 00000c 2000 02b4') },
   'spanning tree': { codec: llc, bytes: hex('424203 0000 00') },
   'llc two octets': { codec: llc, bytes: hex('0404 0001') },
+  'llc two octets, the second ends in 11': { codec: llc, bytes: hex('aaaa 0003') },
   arp: { codec: arp, bytes: hex('0001 0800 06 04 0001 02005ec0ffee 0a000005 000000000000 0a000001') },
   ipv4: { codec: ipv4, bytes: hex(`45000073 00004000 4011b861 c0a80001 c0a800c7 ${'aa'.repeat(95)}`) },
   'ipv4 options': { codec: ipv4, bytes: ipv4WithOptions() },
