@@ -333,7 +333,7 @@ export class SipClient implements RegistrationClient {
 
   #registerAnswered(now: Instant, { binding, what }: Extract<Purpose, { kind: 'register' }>, m: Response): void {
     if (m.status === 401 || m.status === 407) {
-      if (binding.challenged(m)) this.#say(now, binding, what);
+      if (binding.digest.challenged(m)) this.#say(now, binding, what);
       else this.#refused(now, binding, what, m);
       return;
     }
@@ -377,7 +377,7 @@ export class SipClient implements RegistrationClient {
   }
 
   #accepted(now: Instant, binding: Binding, what: 'first' | 'refresh', m: Response): void {
-    binding.accepted();
+    binding.digest.accepted();
     const { settings, tunables } = this.#options;
     const grant = grantOf(m, this.#requests.contactUri(binding), binding.expires);
     const time = timeOf(m);

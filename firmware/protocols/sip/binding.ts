@@ -3,9 +3,10 @@ import type { Ipv4 } from '../../../hal/nic.ts';
 import type { Rng } from '../../../hal/rng.ts';
 import { type Instant, NEVER } from '../../../hal/timer.ts';
 import { ipv4Text } from '../../wire/address.ts';
-import { asOctets, authorization, type Challenge, type Hash, parseChallenge } from '../../wire/sip/digest.ts';
-import { type Header, headerValues, type Response } from '../../wire/sip/message.ts';
+import type { Hash } from '../../wire/sip/digest.ts';
+import type { Header } from '../../wire/sip/message.ts';
 import { escapedUser } from '../../wire/sip/uri.ts';
+import { DigestClient } from './digest-client.ts';
 import { macDigits, type SipIdentity } from './offer.ts';
 import type { SipLine } from './settings.ts';
 
@@ -32,24 +33,18 @@ export class Binding {
   readonly line: SipLine;
   readonly callId: string;
   readonly tag: string;
-  readonly #hash: Hash;
+  readonly digest: DigestClient;
   #sequence = FIRST_SEQUENCE - 1;
   /** Seconds asked for; 423 makes it longer. */
   expires: number;
   /** When to say again that the phone is here; NEVER while it is not registered. */
   refreshAt: Instant = NEVER;
-  #challenge: Challenge | null = null;
-  #proxy = false;
-  #nonceCount = 0;
-  /** The last request carried an answer to the challenge held. */
-  #answered = false;
-
   constructor(line: SipLine, callId: string, tag: string, expires: number, hash: Hash) {
     this.line = line;
     this.callId = callId;
     this.tag = tag;
     this.expires = expires;
-    this.#hash = hash;
+    this.digest = new DigestClient(hash);
   }
 
   /** From, To, Call-ID of a request about this address of record. */
@@ -65,41 +60,5 @@ export class Binding {
   nextSequence(): number {
     this.#sequence++;
     return this.#sequence;
-  }
-
-  /**
-   * Takes a 401 or 407. False when there is nothing to answer: no challenge that can be met, or the same one again, which means that the
-   * password is wrong.
-   */
-  challenged(m: Response): boolean {
-    const proxy = m.status === 407;
-    const challenges = headerValues(m, proxy ? 'Proxy-Authenticate' : 'WWW-Authenticate').map(parseChallenge);
-    const challenge = challenges.find((one) => one !== null) ?? null;
-    if (challenge === null) return false;
-    if (this.#answered && !challenge.stale) return false;
-    this.#challenge = challenge;
-    this.#proxy = proxy;
-    this.#nonceCount = 0;
-    return true;
-  }
-
-  /** The last request was accepted: the next challenge is a new one. */
-  accepted(): void {
-    this.#answered = false;
-  }
-
-  /** Nothing before the first challenge. */
-  authorizationHeaders(method: string, uri: string, cnonce: string, fallback: SipLine): Header[] {
-    const challenge = this.#challenge;
-    if (challenge === null) return [];
-    this.#nonceCount++;
-    this.#answered = true;
-    // Secondary lines carry no credentials of their own: the primary's count for all (usecallmanager.nz).
-    const its = this.line.authName === '' ? fallback : this.line;
-    const userName = asOctets(its.authName === '' ? this.line.name : its.authName);
-    const request = { method, uri, nonceCount: this.#nonceCount, cnonce };
-    const credentials = { userName, password: asOctets(its.authPassword) };
-    const value = authorization(challenge, credentials, request, this.#hash);
-    return [{ name: this.#proxy ? 'Proxy-Authorization' : 'Authorization', value }];
   }
 }

@@ -86,7 +86,7 @@ export class Requests {
       { name: 'CSeq', value: `${binding.nextSequence()} REGISTER` },
       { name: 'User-Agent', value: userAgentOf(this.#options) },
       { name: 'Contact', value: `${this.#contact(binding)}${leaving}` },
-      ...binding.authorizationHeaders('REGISTER', uri, hex32(rng), settings.lines[0] ?? binding.line),
+      ...binding.digest.headers('REGISTER', uri, hex32(rng), binding.line, settings.lines[0] ?? binding.line),
       { name: 'Supported', value: this.#generation.supported },
     );
     if (first) headers.push({ name: 'Reason', value: alarmReason(this.#options, reason) });
