@@ -332,7 +332,7 @@ describe('registration', () => {
   });
 
   it.each([
-    ['\u0080\u002f', 'Error: DBConfig'],
+    ['\u0080\u002f', 'Error DBConfig'],
     ['No Authority: SEP02005EC0FFEE', 'No Authority: SEP02005EC0FFEE'],
   ])('is refused with %j', (text, shown) => {
     const d = new Dialogue().begin().say({ type: 'RegisterReject', text }, ACK);

@@ -132,7 +132,7 @@ describe('registration with the lab call manager', () => {
     const world = new World();
     const station = world.station(99);
     world.until(1);
-    expect(station.of('rejected')).toEqual([{ kind: 'rejected', text: 'Error: DBConfig' }]);
+    expect(station.of('rejected')).toEqual([{ kind: 'rejected', text: 'Error DBConfig' }]);
     expect(world.manager.counters).toMatchObject({ rejections: 1, registered: 0 });
     world.until(100);
     expect(world.manager.counters.open).toBe(0);
@@ -144,7 +144,7 @@ describe('registration with the lab call manager', () => {
     const refused = world.station(1);
     const welcome = world.station(2);
     world.until(1);
-    expect(wrong.of('rejected')).toMatchObject([{ text: 'Error: Mismatch' }]);
+    expect(wrong.of('rejected')).toMatchObject([{ text: 'Error Mismatch' }]);
     expect(refused.of('rejected')).toMatchObject([{ text: 'Not today' }]);
     expect(welcome.of('registered')).toHaveLength(1);
   });

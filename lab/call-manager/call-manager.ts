@@ -106,8 +106,8 @@ export const DEFAULT_EPOCH = Date.UTC(2026, 10, 22, 8);
 const DEFAULTS = { keepaliveSeconds: 30, standbyKeepaliveSeconds: 60, version: 22, dateTemplate: 'M/D/Y' } as const;
 
 /** Built-in labels that a phone shows after `Registration Rejected:`. */
-const UNKNOWN_DEVICE = code(0x2f); // Error: DBConfig
-const TYPE_MISMATCH = code(0x33); // Error: Mismatch
+const UNKNOWN_DEVICE = code(0x2f); // Error DBConfig
+const TYPE_MISMATCH = code(0x33); // Error Mismatch
 
 const SECURITY_ERROR = 'Error: Security';
 

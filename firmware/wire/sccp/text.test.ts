@@ -37,12 +37,12 @@ describe('text', () => {
   it('shows the labels by which servers reject', () => {
     const texts = [0x2e, 0x2f, 0x30, 0x31, 0x32, 0x33].map((number) => shown(code(number)));
     expect(texts).toEqual([
-      'Error: No License',
-      'Error: DBConfig',
-      'Error: Database',
-      'Error: Pass Limit',
-      'Error: Unknown',
-      'Error: Mismatch',
+      'Error No License',
+      'Error DBConfig',
+      'Error Database',
+      'Error Pass Limit',
+      'Error Unknown',
+      'Error Mismatch',
     ]);
   });
 
