@@ -3,9 +3,11 @@
  * one stage can hold either.
  */
 import type { Ipv4 } from '../../hal/nic.ts';
+import type { Key } from '../../hal/panel.ts';
 import type { Duration } from '../../hal/timer.ts';
 import type { Machine } from '../machine.ts';
 import type { OutOfServiceReason } from '../wire/sccp/alarm.ts';
+import type { CallView } from './calls.ts';
 import { type ConnectionGone, outOfServiceReason as lossInAlarm, type LostWhy as SccpLoss } from './sccp.ts';
 
 /** `server-error`: the call manager answered, and will not have the phone now. */
@@ -27,6 +29,10 @@ export interface PhoneDisplay {
   readonly text: string;
   readonly softKeys: readonly { readonly label: string }[];
   readonly messageWaiting: boolean;
+  /** The phone rings. */
+  readonly ringing?: boolean;
+  /** The loudspeaker is on. */
+  readonly speaker?: boolean;
 }
 
 export type RegistrationClientIn =
@@ -42,7 +48,9 @@ export type RegistrationClientIn =
     }
   /** Asks, on a connection that is not registered, whether this node would take the phone (failback). */
   | { readonly kind: 'request-token' }
-  | { readonly kind: 'unregister' };
+  | { readonly kind: 'unregister' }
+  /** A key that is about calls, pressed while the phone is registered: digits, hook, line keys, soft keys as they stand on the display. */
+  | { readonly kind: 'key'; readonly key: Key };
 
 export type RegistrationClientOut =
   | { readonly kind: 'write'; readonly octets: Uint8Array }
@@ -72,7 +80,9 @@ export type RegistrationClientOut =
    */
   | { readonly kind: 'time'; readonly systemTime: number; readonly local: readonly number[] | null }
   | { readonly kind: 'keepalive-late'; readonly by: Duration }
-  /** About calls and media: for the telephone proper. */
+  /** A call is new, or its state or parties have changed; `ended` is the last word on it. */
+  | { readonly kind: 'call'; readonly call: CallView }
+  /** Of no interest to the owner. */
   | { readonly kind: 'message' };
 
 export type RegistrationClient = Machine<RegistrationClientIn, RegistrationClientOut>;

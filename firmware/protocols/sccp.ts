@@ -10,6 +10,7 @@
  */
 import type { ModelRow } from '../../hal/board.ts';
 import type { Ipv4, Mac } from '../../hal/nic.ts';
+import type { Key } from '../../hal/panel.ts';
 import type { Rng } from '../../hal/rng.ts';
 import { type Duration, earlier, type Instant, NEVER, SECOND } from '../../hal/timer.ts';
 import type { TunableValues } from '../../hal/tunables.ts';
@@ -49,6 +50,7 @@ export type SccpIn =
   /** Asks, on a connection that is not registered, whether this node would take the phone (failback). */
   | { readonly kind: 'request-token' }
   | { readonly kind: 'unregister'; readonly reason?: 'unknown' | 'power-save' }
+  | { readonly kind: 'key'; readonly key: Key }
   /** A key, a media acknowledgement: what the phone has to say while registered. Ignored in other states. */
   | { readonly kind: 'send'; readonly message: sccp.Outgoing };
 
