@@ -100,11 +100,11 @@ export interface TraceEvents {
     servers: readonly string[];
     source: 'alternate' | 'option150' | 'option66' | 'siaddr' | 'dns' | 'static';
   };
-  'file.request': { name: string; server: string; via: 'tftp' | 'http' };
+  'file.request': { name: string; server: string; via: 'tftp' | 'http' | 'https' };
   'file.done': {
     name: string;
     server: string;
-    via: 'tftp' | 'http';
+    via: 'tftp' | 'http' | 'https';
     outcome: 'received' | 'not-found' | 'timeout' | 'error' | 'too-large';
     bytes: number;
   };
@@ -123,7 +123,10 @@ export interface TraceEvents {
   };
   'config.applied': {
     name: string;
+    /** `verified`: whose file it is has been shown, by its signature or as `authenticatedBy` says. */
     signature: 'verified' | 'none';
+    /** `tls`: it came unsigned over a connection to a server that the lists or TVS vouch for. */
+    authenticatedBy?: 'tls';
     encrypted: boolean;
     protocol: string;
     load: string;

@@ -1,5 +1,5 @@
 /**
- * The files of a TFTP server by HTTP, as a call manager's TFTP service offers them on port 6970: the same names, GET only, and the header
+ * The files of a TFTP server by HTTP, as a call manager's TFTP service offers them on port 6970, and over TLS on 6971: the same names, GET only, and the header
  * fields of CUCM's answers with their capitalisation. The telephone closes the connection; a server that did would be closed on.
  */
 import type { Endpoint, Sockets, TcpGone, TcpListener, TcpSink, TcpSocket } from '../firmware/net/sockets.ts';
@@ -9,14 +9,18 @@ import type { Ipv4 } from '../hal/nic.ts';
 import type { Timeline } from '../hal/timeline.ts';
 import type { Instant } from '../hal/timer.ts';
 import { DEAF, type LabEvent, type LabEventSink } from './lab-event.ts';
+import type { SecureListenerOptions, SecureServices } from './secure-listener.ts';
 import type { FileProvider } from './tftp-server.ts';
 
 export const HTTP_FILE_PORT = 6970;
+export const HTTPS_FILE_PORT = 6971;
 
 export interface HttpFileServerOptions {
   readonly timeline: Timeline;
   readonly files: FileProvider;
   readonly events?: LabEventSink;
+  /** Makes it HTTPS. */
+  readonly secure?: { readonly services: SecureServices; readonly tls: SecureListenerOptions };
 }
 
 export interface HttpFileCounters {
@@ -51,7 +55,7 @@ interface Home {
   listener: TcpListener | null;
 }
 
-type HttpOutcome = Extract<LabEvent, { type: 'http' }>['outcome'];
+type HttpOutcome = Extract<LabEvent, { readonly type: 'http' | 'https' }>['outcome'];
 
 export class HttpFileServer {
   readonly counters: HttpFileCounters = { requests: 0, sent: 0, octets: 0, notFound: 0, refused: 0, busy: 0 };
@@ -60,6 +64,8 @@ export class HttpFileServer {
   readonly #timeline: Timeline;
   readonly #files: FileProvider;
   readonly #events: LabEventSink;
+  readonly #secure: HttpFileServerOptions['secure'];
+  readonly #scheme: 'http' | 'https';
   readonly #homes: Home[] = [];
   readonly #sessions = new Set<HttpSession>();
   #running = false;
@@ -68,6 +74,8 @@ export class HttpFileServer {
     this.#timeline = options.timeline;
     this.#files = options.files;
     this.#events = options.events ?? DEAF;
+    this.#secure = options.secure;
+    this.#scheme = options.secure === undefined ? 'http' : 'https';
   }
 
   get running(): boolean {
@@ -84,7 +92,7 @@ export class HttpFileServer {
     if (this.#running) return;
     this.#running = true;
     for (const home of this.#homes) this.#open(home);
-    this.#events(this.#timeline.now(), { type: 'service', service: 'http', running: true });
+    this.#events(this.#timeline.now(), { type: 'service', service: this.#scheme, running: true });
   }
 
   /** Refuses connections from now on and resets those that are open. */
@@ -98,11 +106,12 @@ export class HttpFileServer {
       home.listener?.close(now);
       home.listener = null;
     }
-    this.#events(now, { type: 'service', service: 'http', running: false });
+    this.#events(now, { type: 'service', service: this.#scheme, running: false });
   }
 
   #open(home: Home): void {
-    home.listener = home.sockets.listen(HTTP_FILE_PORT, (_now, socket) => {
+    const port = this.#secure === undefined ? HTTP_FILE_PORT : HTTPS_FILE_PORT;
+    const accept = (_now: Instant, socket: TcpSocket): TcpSink => {
       const session: HttpSession = new HttpSession(
         socket,
         (now, head) => this.#answer(now, home, head, socket.remote),
@@ -110,8 +119,12 @@ export class HttpFileServer {
       );
       this.#sessions.add(session);
       return session;
-    });
-    if (home.listener === null) throw new Error(`port ${HTTP_FILE_PORT} is taken on ${ipv4Text(home.address)}`);
+    };
+    home.listener =
+      this.#secure === undefined
+        ? home.sockets.listen(port, accept)
+        : this.#secure.services.listen(home.sockets, port, this.#secure.tls, accept);
+    if (home.listener === null) throw new Error(`port ${port} is taken on ${ipv4Text(home.address)}`);
   }
 
   #answer(now: Instant, home: Home, head: string, client: Endpoint): Uint8Array {
@@ -152,7 +165,7 @@ export class HttpFileServer {
   #tell(now: Instant, outcome: HttpOutcome, file: string, client: Endpoint, server: Ipv4, octets: number): void {
     if (this.#events === DEAF) return;
     const clientText = ipv4Text(client.address);
-    this.#events(now, { type: 'http', outcome, file, client: clientText, server: ipv4Text(server), octets });
+    this.#events(now, { type: this.#scheme, outcome, file, client: clientText, server: ipv4Text(server), octets });
   }
 }
 

@@ -35,7 +35,7 @@ export type LabEvent =
       readonly octets: number;
     }
   | {
-      readonly type: 'http';
+      readonly type: 'http' | 'https';
       readonly outcome: 'request' | 'sent' | 'not-found' | 'refused' | 'busy';
       readonly file: string;
       readonly client: string;

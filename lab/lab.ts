@@ -17,6 +17,7 @@ import type { Duration, Instant } from '../hal/timer.ts';
 import { type Cable, createCable } from '../hal/virtual/cable.ts';
 import { SeededRng } from '../hal/virtual/rng.ts';
 import type { WireEnd } from '../hal/wire-end.ts';
+import type { AutoRegistrationRange } from './auto-registration.ts';
 import {
   CallManager,
   type CallManagerEvent,
@@ -24,6 +25,7 @@ import {
   DEFAULT_EPOCH,
   SCCP_PORT,
   SECURE_SCCP_PORT,
+  type StopMode,
 } from './call-manager/call-manager.ts';
 import { ConfigurationFiles, type ConfigurationFilesOptions } from './configuration-files.ts';
 import { type Device, type DeviceRange, DeviceTable, type NewDevice } from './device-table.ts';
@@ -65,17 +67,19 @@ export interface LabOptions {
   readonly tftpServers?: number;
   /** The TFTP servers' files by HTTP on port 6970 too, as CUCM offers them; true unless given. */
   readonly http?: boolean;
+  /** In a secure cluster they are had over TLS on port 6971 as well; true unless given. */
+  readonly https?: boolean;
   readonly domainName?: string;
   /** What every pool hands out besides or instead of the lab's own: `tftpServers: []` leaves option 150 out. */
   readonly dhcp?: Partial<Omit<DhcpPool, 'network' | 'prefixLength' | 'first' | 'last'>>;
   readonly configuration?: Omit<ConfigurationFilesOptions, 'table' | 'callManagers'>;
   /** `processNodeName` holds an address, or a name that DNS knows. */
   readonly processNodeName?: 'address' | 'name';
-  readonly callManager?: Omit<CallManagerOptions, 'name' | 'timeline' | 'sockets' | 'devices' | 'events'>;
+  readonly callManager?: Omit<CallManagerOptions, 'name' | 'timeline' | 'sockets' | 'devices' | 'modelName' | 'events'>;
   /** The same nodes' SIP side. */
   readonly sipCallManager?: Omit<
     SipCallManagerOptions,
-    'name' | 'node' | 'timeline' | 'sockets' | 'devices' | 'events' | 'versionStamp'
+    'name' | 'node' | 'timeline' | 'sockets' | 'devices' | 'modelName' | 'events' | 'versionStamp'
   >;
   /** Makes the cluster a mixed-mode one in which all devices have this security mode. */
   readonly security?: LabSecurity;
@@ -84,6 +88,12 @@ export interface LabOptions {
   /** The phones' TFTP configurations are encrypted, each for its own key. */
   readonly encryptsFiles?: boolean;
   readonly peculiarities?: ClusterPeculiarities;
+  /** Of CUCM, as `8.6`: up to 11.0 auto-registration does not go with mixed mode. 14.0 unless given. */
+  readonly release?: string;
+  /** Phones that nobody wrote down get a number out of this range; off unless given, as in CUCM. */
+  readonly autoRegistration?: AutoRegistrationRange;
+  /** What a device type is called: for devices that register themselves. */
+  readonly modelName?: (deviceType: number) => string | null;
   /** Files besides the configuration files, asked first: loads, ring lists, trust lists. */
   readonly files?: FileProvider;
   /** Cables of phones: megabits a second, and delay one way in microseconds. */
@@ -115,7 +125,7 @@ const SERVER_SPEED = 10_000;
 
 export class Lab {
   readonly timeline: Timeline;
-  readonly devices = new DeviceTable();
+  readonly devices: DeviceTable;
   readonly switch: AccessSwitch;
   readonly router = new Router();
   readonly dhcp: DhcpServer;
@@ -123,6 +133,8 @@ export class Lab {
   readonly tftp: readonly TftpServer[];
   /** One on each TFTP server's machine. */
   readonly http: readonly HttpFileServer[];
+  /** The same over TLS, in a secure cluster. */
+  readonly https: readonly HttpFileServer[];
   readonly callManagers: readonly CallManager[];
   /** The same nodes, for phones that speak SIP. */
   readonly sipCallManagers: readonly SipCallManager[];
@@ -148,6 +160,7 @@ export class Lab {
     const { timeline, voiceVlan = 100, dataVlan = 1, protected: isProtected = false } = options;
     const events = options.events ?? DEAF;
     this.network = networkOf(typeof voiceVlan === 'number' ? voiceVlan : dataVlan);
+    this.devices = deviceTable(options);
     for (const device of options.devices ?? []) this.addDevice(device);
     this.switch = new AccessSwitch({
       timeline,
@@ -178,6 +191,8 @@ export class Lab {
     const hosts = range(count.tftp).map((index) => this.#addMachine(`tftp${index + 1}`, HOST_NUMBER.tftp + index).host);
     this.tftp = hosts.map((host) => served(new TftpServer({ timeline, files, events }), host));
     this.http = hosts.map((host) => served(new HttpFileServer({ timeline, files, events }), host));
+    this.https = this.#https(services, hosts, files);
+    const modelName = options.modelName ?? (() => null);
     this.callManagers = managers.map(
       ({ name, host }) =>
         new CallManager({
@@ -187,6 +202,7 @@ export class Lab {
           timeline,
           sockets: host,
           devices: this.devices,
+          modelName,
           events,
         }),
     );
@@ -200,6 +216,7 @@ export class Lab {
           timeline,
           sockets: host,
           devices: this.devices,
+          modelName,
           versionStamp: (device) => this.configurationFiles.versionStamp(device),
           events,
         }),
@@ -213,6 +230,7 @@ export class Lab {
     this.dns.start();
     for (const server of this.tftp) server.start();
     if (this.#options.http !== false) for (const server of this.http) server.start();
+    if (this.#options.https !== false) for (const server of this.https) server.start();
     this.tvs?.start();
     for (const manager of [...this.callManagers, ...this.sipCallManagers]) manager.start();
   }
@@ -221,7 +239,7 @@ export class Lab {
   stop(): void {
     for (const manager of [...this.callManagers, ...this.sipCallManagers]) manager.stop('fin');
     for (const server of this.tftp) server.stop();
-    for (const server of this.http) server.stop();
+    for (const server of [...this.http, ...this.https]) server.stop();
     this.tvs?.stop(this.timeline.now());
     this.dns.stop();
     this.dhcp.stop();
@@ -292,6 +310,28 @@ export class Lab {
     if (network === undefined) return [];
     const inside = (address: Ipv4): boolean => ((address ^ network.base) & network.mask) === 0;
     return [...this.machines.values()].map(({ host }) => host.address).filter(inside);
+  }
+
+  /** The processes of one call manager node end, `how` says in what way: 1 is the first. */
+  stopNode(number: number, how: StopMode): void {
+    for (const manager of this.#node(number)) manager.stop(how);
+  }
+
+  startNode(number: number): void {
+    for (const manager of this.#node(number)) manager.start();
+  }
+
+  /** Puts the cluster into mixed mode: there is a CTL from now on, and auto-registration may end with it. Throws where there are no keys for that. */
+  configureCtlClient(): void {
+    if (this.cluster === null) throw new Error('the CTL client needs a cluster with keys: security is none');
+    this.cluster.mixedMode = true;
+    this.devices.autoRegistration.mixedMode = true;
+  }
+
+  #node(number: number): readonly [CallManager, SipCallManager] {
+    const [sccp, sip] = [this.callManagers[number - 1], this.sipCallManagers[number - 1]];
+    if (sccp === undefined || sip === undefined) throw new Error(`the lab has no node ${number}`);
+    return [sccp, sip];
   }
 
   #phone(key: PortKey): PhonePort {
@@ -366,9 +406,8 @@ export class Lab {
   #configurationFiles(managers: readonly LabMachine[]): ConfigurationFiles {
     const { security = 'none' } = this.#options;
     return new ConfigurationFiles({
-      security,
+      secureCluster: security !== 'none',
       certHash: (deviceName) => this.cluster?.certHash(deviceName) ?? null,
-      ...(security === 'none' ? {} : { transportLayerProtocol: '3' }),
       ...this.#options.configuration,
       table: this.devices,
       callManagers: managers.map(({ name, host }) => ({
@@ -398,6 +437,15 @@ export class Lab {
     });
   }
 
+  #https(services: SecureServices, hosts: readonly LabHost[], signed: FileProvider): HttpFileServer[] {
+    const { cluster, timeline } = this;
+    if (cluster === null) return [];
+    const { events = DEAF } = this.#options;
+    const files: FileProvider = (request) => cluster.readBare(request.name) ?? signed(request);
+    const secure = { services, tls: cluster.httpsTls() };
+    return hosts.map((host) => served(new HttpFileServer({ timeline, files, events, secure }), host));
+  }
+
   #tvs(services: SecureServices, managers: readonly LabMachine[]): TvsServer | null {
     const cluster = this.cluster;
     if (cluster === null) return null;
@@ -419,6 +467,15 @@ export class Lab {
     const tftp = this.machines.get('tftp1');
     if (tftp !== undefined) this.dns.setRecord(server, `CiscoCM1.${this.#domainName}`, [tftp.host.address]);
   }
+}
+
+/** Empty, with what holds for all devices. */
+function deviceTable({ security = 'none', peculiarities, release, autoRegistration }: LabOptions): DeviceTable {
+  const table = new DeviceTable(security);
+  table.autoRegistration.mixedMode = security !== 'none' && peculiarities?.ctl !== false;
+  if (release !== undefined) table.autoRegistration.release = release;
+  table.autoRegistration.range = autoRegistration ?? null;
+  return table;
 }
 
 /** A lab with its services running. */

@@ -19,6 +19,9 @@ export interface ClusterPeculiarities {
   /** What call managers show instead of the certificate that the lists hold. */
   readonly callManager?: Identity;
   readonly callManagerTls?: Partial<Pick<SecureListenerOptions, 'versions' | 'ciphers'>>;
+  /** What HTTPS shows instead of the certificate that the ITL holds. */
+  readonly https?: Identity;
+  readonly httpsCiphers?: readonly string[];
   /** What TVS vouches for besides the cluster's own certificates. */
   readonly vouchedFor?: readonly VouchedFor[];
   /** A cluster that is not in mixed mode has no CTL. */
@@ -50,6 +53,8 @@ const ENCRYPTED_NAME = /^((S[EI]P[0-9A-F]{12})\.cnf\.xml)\.enc\.sgn$/i;
 export class SecureCluster {
   readonly pki: LabPki;
   readonly security: Exclude<LabSecurity, 'none'>;
+  /** Whether the CTL client has been configured: without, there is no CTL. */
+  mixedMode: boolean;
   readonly #options: SecureClusterOptions;
   readonly #identities: IdentityStock;
   /** Keys for which configurations are encrypted, by device. */
@@ -61,6 +66,7 @@ export class SecureCluster {
     this.#options = options;
     const { now, nodes, security } = options;
     this.security = security;
+    this.mixedMode = options.peculiarities?.ctl !== false;
     this.pki = options.pki ?? createLabPki({ host: nodes[0]?.host ?? 'cm1', now });
     this.#identities = new IdentityStock({ authority: this.pki.manufacturing, now });
   }
@@ -80,7 +86,7 @@ export class SecureCluster {
 
   /** Trust lists, `.sgn` and `.enc.sgn`; null for what is none of these. */
   read(name: string): Uint8Array | null {
-    if (CTL_NAME.test(name)) return this.#options.peculiarities?.ctl === false ? null : this.ctl();
+    if (CTL_NAME.test(name)) return this.mixedMode ? this.ctl() : null;
     if (ITL_NAME.test(name)) return this.itl();
     const encrypted = ENCRYPTED_NAME.exec(name);
     if (encrypted !== null) return this.#encrypted(name, encrypted[1]!, encrypted[2]!.toUpperCase());
@@ -119,13 +125,27 @@ export class SecureCluster {
     };
   }
 
+  /** How files are had over TLS. */
+  httpsTls(): SecureListenerOptions {
+    const ciphers = ['ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-SHA'];
+    const identity = this.#options.peculiarities?.https ?? this.pki.tftp;
+    const { httpsCiphers = ciphers } = this.#options.peculiarities ?? {};
+    return { versions: ['1.0', '1.2'], ciphers: httpsCiphers, legacy: true, identity, clientAuthorities: null };
+  }
+
+  /** What goes over TLS under the name of a signed configuration: the file as it is, since the connection says whose it is. */
+  readBare(name: string): Uint8Array | null {
+    const [, plainName] = SIGNED_NAME.exec(name) ?? [];
+    return plainName === undefined ? null : this.#options.plain(plainName);
+  }
+
   tvsTls(): SecureListenerOptions {
     const ciphers = ['ECDHE-RSA-AES256-GCM-SHA384', 'AES256-SHA', 'AES128-SHA'];
     return { versions: ['1.0', '1.2'], ciphers, legacy: true, identity: this.pki.tvs, clientAuthorities: null };
   }
 
   vouchedFor(): readonly VouchedFor[] {
-    const { tokens, itlRecovery, callManager, capf, tvs } = this.pki;
+    const { tokens, itlRecovery, callManager, capf, tftp, tvs } = this.pki;
     const vouched = (identity: Identity, ...roles: readonly (keyof typeof ROLE_CODES)[]): VouchedFor => ({
       certificate: identity.certificate,
       roles: roles.map((role) => ROLE_CODES[role]),
@@ -135,6 +155,7 @@ export class SecureCluster {
       vouched(itlRecovery, 'SAST'),
       vouched(callManager, 'SAST', 'CCM+TFTP'),
       vouched(capf, 'CAPF'),
+      vouched(tftp, 'TFTP'),
       vouched(tvs, 'TVS'),
       ...(this.#options.peculiarities?.vouchedFor ?? []),
     ];

@@ -14,6 +14,9 @@ import { type HttpProgress, HttpResponse } from './http-response.ts';
 /** Where the call manager's TFTP service listens for HTTP. */
 export const HTTP_PORT = 6970;
 
+/** The same over TLS. */
+export const HTTPS_PORT = 6971;
+
 export type HttpIn =
   | {
       readonly kind: 'start';

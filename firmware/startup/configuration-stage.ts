@@ -10,6 +10,7 @@ import {
   judgeConfiguration,
 } from '../phone/trust/configuration-trust.ts';
 import { ENCRYPTED, SIGNED } from '../phone/trust/judge-file.ts';
+import { looksSigned } from '../phone/trust/signed-file.ts';
 import type { Rejected, VouchedCertificate } from '../phone/trust/verdict.ts';
 import { type AppliedConfiguration, applied, loadConfiguration, saveConfiguration } from './configuration-memory.ts';
 import type { FetchResult } from './file-fetcher.ts';
@@ -60,14 +61,22 @@ export class ConfigurationStage implements Stage {
     const [name, ...others] = names;
     const { hal, files, facts } = this.#phone;
     const maxSize = hal.tunables['file.maxConfigSize'];
-    files.fetch(now, name!, maxSize, facts.tftpServers, (at, result) => this.#answered(at, name!, others, result));
+    const { https, store } = this.#trust;
+    // Of all files this is the one that is asked for by HTTPS.
+    const isOwn = name === `${hal.board.deviceName}.cnf.xml${SIGNED}`;
+    const options = isOwn && store.offersHttps() ? { https } : {};
+    const answered = (at: Instant, result: FetchResult) => this.#answered(at, name!, others, result);
+    files.fetch(now, name!, maxSize, facts.tftpServers, answered, options);
   }
 
   #answered(now: Instant, name: string, others: readonly string[], result: FetchResult): void {
     const { status } = this.#phone;
     switch (result.outcome) {
       case 'received':
-        this.#judge(now, name, result.octets, null);
+        // "Wants the bare XML back": a server that TLS has shown to be the cluster's vouches for what it says.
+        if (result.via === 'https' && !looksSigned(result.octets)) {
+          this.#received(now, name, result.octets, 'tls');
+        } else this.#judge(now, name, result.octets, null);
         return;
       case 'not-found':
         status.report(`File Not Found: ${name}`);
@@ -100,7 +109,7 @@ export class ConfigurationStage implements Stage {
     switch (verdict.outcome) {
       case 'verified':
       case 'unsigned':
-        this.#received(now, name, verdict.payload);
+        this.#received(now, name, verdict.payload, verdict.outcome === 'verified' ? 'signature' : null);
         return;
       case 'rejected':
         this.#refused(now, name, verdict);
@@ -121,8 +130,8 @@ export class ConfigurationStage implements Stage {
     this.#useLastGood(now, `trust.${reason}`);
   }
 
-  /** @param octets text, verified where a signature was expected. */
-  #received(now: Instant, name: string, octets: Uint8Array): void {
+  /** @param by what has shown whose file it is */
+  #received(now: Instant, name: string, octets: Uint8Array, by: 'signature' | 'tls' | null): void {
     const { hal, boot, trust, status } = this.#phone;
     const parsed = parseConfiguration(octets);
     if (isProblem(parsed)) {
@@ -138,26 +147,25 @@ export class ConfigurationStage implements Stage {
       this.#fail(now, problem);
       return;
     }
-    if (own && this.#needsAnother(now, name, parsed)) return;
+    if (own && this.#needsAnother(now, name, parsed, by !== null)) return;
     const configuration = applied(parsed, name, loadFor(parsed, hal.board.model.deviceType), boot.protocol);
     if (own) saveConfiguration(trust, configuration);
     status.report(name);
-    this.#use(configuration, own, false);
+    this.#use(configuration, own, false, by === 'tls');
   }
 
   /**
    * Notes whether the next file is to be asked for encrypted. True when this one is only its forerunner, which has no call managers: the phone
    * then asks for the encrypted one, at once where it has just learned of it.
    */
-  #needsAnother(now: Instant, name: string, configuration: PhoneConfiguration): boolean {
+  #needsAnother(now: Instant, name: string, configuration: PhoneConfiguration, authentic: boolean): boolean {
     const { store } = this.#trust;
     if (name.endsWith(ENCRYPTED)) return false;
     const { secure } = this.#phone.hal;
     const step = encryptionStep(configuration, secure.ownCertificate(this.#ownKey()), secure);
     this.#trust.encryption = step;
     const known = store.encrypted;
-    const signed = name.endsWith(SIGNED);
-    store.encrypted = signed && step === 'encrypted';
+    store.encrypted = authentic && step === 'encrypted';
     if (configuration.fullConfig) return false;
     if (store.encrypted && !known) {
       this.#output = { kind: 'failed', reason: 'config.encrypted', retry: { at: now, from: 'ctl-file' } };
@@ -177,7 +185,7 @@ export class ConfigurationStage implements Stage {
     else this.#use(configuration, true, true);
   }
 
-  #use(configuration: AppliedConfiguration, own: boolean, cached: boolean): void {
+  #use(configuration: AppliedConfiguration, own: boolean, cached: boolean, isBare = false): void {
     const { hal, boot, facts } = this.#phone;
     facts.configuration = configuration;
     facts.ownConfiguration = own;
@@ -191,6 +199,7 @@ export class ConfigurationStage implements Stage {
       load: load ?? boot.load,
       callManagers: callManagers.map(({ host, port, priority }) => ({ host, port, priority })),
       security,
+      ...(isBare ? { authenticatedBy: 'tls' as const } : {}),
       ...(cached ? { cached } : {}),
     });
     this.#output = { kind: 'done', reason: cached ? 'config.cached' : own ? 'config.own' : 'config.default' };

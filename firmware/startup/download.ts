@@ -2,10 +2,10 @@ import type { Ipv4 } from '../../hal/nic.ts';
 import { type Instant, SECOND } from '../../hal/timer.ts';
 import type { TunableValues } from '../../hal/tunables.ts';
 import { isMalformed } from '../malformed.ts';
-import type { Mark, TcpGone, TcpSink, TcpSocket, UdpSocket } from '../net/sockets.ts';
+import type { ConnectOptions, Endpoint, Mark, TcpGone, TcpSink, TcpSocket, UdpSocket } from '../net/sockets.ts';
 import type { Stack } from '../net/stack.ts';
 import type { FileOutcome, FileSink } from '../protocols/file-outcome.ts';
-import { HTTP_PORT, HttpClient, type HttpOut } from '../protocols/http.ts';
+import { HTTP_PORT, HTTPS_PORT, HttpClient, type HttpOut } from '../protocols/http.ts';
 import { TftpClient, type TftpEndpoint, type TftpOut } from '../protocols/tftp.ts';
 import * as tftp from '../wire/tftp.ts';
 
@@ -18,6 +18,9 @@ export interface Download {
   close(now: Instant): void;
 }
 
+/** Opens TLS; the sink hears of it when the server has been recognized. */
+export type OpenSecurely = (now: Instant, remote: Endpoint, sink: TcpSink, options: ConnectOptions) => TcpSocket;
+
 export interface DownloadRequest {
   readonly name: string;
   readonly server: Ipv4;
@@ -25,6 +28,8 @@ export interface DownloadRequest {
   readonly maxSize: number;
   readonly sink: FileSink | null;
   readonly mark: Mark;
+  /** Makes HTTP into HTTPS. */
+  readonly https: OpenSecurely | null;
 }
 
 /** Each request leaves from a port of its own: the server tells transfers apart by it (RFC 1350 section 4). */
@@ -74,15 +79,17 @@ export class HttpDownload implements Download, TcpSink {
   readonly #tunables: TunableValues;
   readonly #client: HttpClient;
   readonly #mark: Mark;
+  readonly #https: OpenSecurely | null;
   #socket: TcpSocket | null = null;
 
   constructor(stack: Stack, tunables: TunableValues, now: Instant, request: DownloadRequest) {
-    const { name, server, maxSize, sink, mark } = request;
+    const { name, server, maxSize, sink, mark, https } = request;
     this.#mark = mark;
+    this.#https = https;
     this.#stack = stack;
     this.#tunables = tunables;
     this.#client = new HttpClient(tunables);
-    const port = HTTP_PORT;
+    const port = https === null ? HTTP_PORT : HTTPS_PORT;
     this.#client.process(now, { kind: 'start', name, server, port, maxSize, ...(sink === null ? {} : { sink }) });
   }
 
@@ -125,7 +132,8 @@ export class HttpDownload implements Download, TcpSink {
       case 'connect': {
         const connectTimeout = this.#tunables['http.connectTimeout'] * SECOND;
         const options = { connectTimeout, mark: this.#mark };
-        this.#socket = this.#stack.connect(now, { address: out.address, port: out.port }, this, options);
+        const remote = { address: out.address, port: out.port };
+        this.#socket = this.#https?.(now, remote, this, options) ?? this.#stack.connect(now, remote, this, options);
         return;
       }
       case 'write':

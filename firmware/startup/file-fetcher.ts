@@ -8,17 +8,25 @@ import type { Mark } from '../net/sockets.ts';
 import type { Stack } from '../net/stack.ts';
 import type { FileOutcome, FileSink } from '../protocols/file-outcome.ts';
 import { ipv4Text } from '../wire/address.ts';
-import { type Download, HttpDownload, TftpDownload } from './download.ts';
+import { type Download, HttpDownload, type OpenSecurely, TftpDownload } from './download.ts';
 
 export type FetchOutcome = TraceEvents['file.done']['outcome'];
 
 export type FetchResult =
-  | { readonly outcome: 'received'; readonly octets: Uint8Array; readonly server: Ipv4 }
+  | { readonly outcome: 'received'; readonly octets: Uint8Array; readonly server: Ipv4; readonly via: Via }
   | { readonly outcome: Exclude<FetchOutcome, 'received'>; readonly code?: number };
 
 type Waiter = (now: Instant, result: FetchResult) => void;
 
-type Via = 'http' | 'tftp';
+export type Via = TraceEvents['file.done']['via'];
+
+/** How a file is fetched where it is not as most are. */
+export interface FetchOptions {
+  /** Takes the file piece by piece as it comes; the result's octets are empty then. */
+  readonly sink?: FileSink;
+  /** The file is asked for by HTTPS before all else, where the model speaks HTTP. */
+  readonly https?: OpenSecurely;
+}
 
 /** Whom to ask, and how. */
 interface Attempt {
@@ -32,18 +40,19 @@ interface Transfer {
   readonly maxSize: number;
   readonly waiter: Waiter;
   readonly sink: CountingSink | null;
+  readonly https: OpenSecurely | null;
   readonly attempts: readonly Attempt[];
   index: number;
   /** Null while the pause between two attempts lasts, until `startAt`. */
   download: Download | null;
   startAt: Instant;
-  /** Some server said by HTTP that there is no such file. */
+  /** Some server said by HTTP or HTTPS that there is no such file. */
   missing: boolean;
 }
 
 /**
- * Fetches one file after the other. Each file is asked for by HTTP first and after any failure by TFTP (CUCM's trace of an 8861); models that know TFTP
- * only begin there. A TFTP server that does not answer, or answers with an error, hands over to the next one: a clean "file not found" is an
+ * Fetches one file after the other. Each file is asked for by HTTP first and after any failure by TFTP (CUCM's trace of an 8861), and some by HTTPS before
+ * that; models that know TFTP only begin there. A TFTP server that does not answer, or answers with an error, hands over to the next one: a clean "file not found" is an
  * answer (most files are optional).
  */
 export class FileFetcher {
@@ -68,7 +77,6 @@ export class FileFetcher {
   /**
    * `waiter` is called once, from within a later `dispatch`, unless `cancel` comes first.
    * @param maxSize octets; a longer file ends in `too-large`.
-   * @param sink takes the file piece by piece as it comes; the result's octets are empty then.
    */
   fetch(
     now: Instant,
@@ -76,16 +84,18 @@ export class FileFetcher {
     maxSize: number,
     servers: readonly Ipv4[],
     waiter: Waiter,
-    sink: FileSink | null = null,
+    { sink, https }: FetchOptions = {},
   ): void {
     if (this.#transfer !== null) throw new Error(`${name} asked for while ${this.#transfer.name} is on its way`);
     if (servers.length === 0) throw new Error(`${name} asked for without a server`);
-    const attempts = servers.flatMap((server) => this.#ways.map((via) => ({ server, via })));
+    const ways = https === undefined || !this.#ways.includes('http') ? this.#ways : (['https', ...this.#ways] as const);
+    const attempts = servers.flatMap((server) => ways.map((via) => ({ server, via })));
     const transfer: Transfer = {
       name,
       maxSize,
       waiter,
-      sink: sink === null ? null : new CountingSink(sink),
+      sink: sink === undefined ? null : new CountingSink(sink),
+      https: https ?? null,
       attempts,
       index: 0,
       download: null,
@@ -124,16 +134,17 @@ export class FileFetcher {
 
   #start(now: Instant, transfer: Transfer): void {
     this.#now = now;
-    const { name, maxSize, sink } = transfer;
+    const { name, maxSize, sink, https } = transfer;
     const { server, via } = transfer.attempts[transfer.index]!;
     this.#trace.event('file.request', { name, server: ipv4Text(server), via });
-    const Way = via === 'http' ? HttpDownload : TftpDownload;
+    const Way = via === 'tftp' ? TftpDownload : HttpDownload;
     transfer.download = new Way(this.#stack, this.#tunables, now, {
       name,
       server,
       maxSize,
       sink,
       mark: this.mark,
+      https: via === 'https' ? https : null,
     });
   }
 
@@ -142,7 +153,7 @@ export class FileFetcher {
     const { server, via } = attempts[index]!;
     const bytes = outcome.outcome === 'received' ? (sink?.bytes ?? outcome.octets.length) : 0;
     this.#trace.event('file.done', { name, server: ipv4Text(server), via, outcome: outcome.outcome, bytes });
-    if (via === 'http' && outcome.outcome === 'not-found') transfer.missing = true;
+    if (via !== 'tftp' && outcome.outcome === 'not-found') transfer.missing = true;
     const next = nextAttempt(transfer, outcome.outcome);
     if (next !== null) {
       transfer.index = next;
@@ -154,7 +165,8 @@ export class FileFetcher {
     this.#transfer = null;
     // A server that says 404 by HTTP and nothing by TFTP has given its answer.
     const silent = outcome.outcome === 'timeout' || outcome.outcome === 'error';
-    const result: FetchResult = transfer.missing && silent ? { outcome: 'not-found' } : resultOf(outcome, server);
+    const result: FetchResult =
+      transfer.missing && silent ? { outcome: 'not-found' } : resultOf(outcome, attempts[index]!);
     transfer.waiter(now, result);
   }
 }
@@ -187,6 +199,6 @@ function nextAttempt({ attempts, index }: Transfer, outcome: FetchOutcome): numb
   return index + 1 < attempts.length ? index + 1 : null;
 }
 
-function resultOf(outcome: FileOutcome, server: Ipv4): FetchResult {
-  return outcome.outcome === 'received' ? { ...outcome, server } : outcome;
+function resultOf(outcome: FileOutcome, { server, via }: Attempt): FetchResult {
+  return outcome.outcome === 'received' ? { ...outcome, server, via } : outcome;
 }

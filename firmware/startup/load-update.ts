@@ -188,7 +188,7 @@ export class LoadUpdate {
       if (refused === null) this.#next(at, download);
       else this.#refuse(download, refused);
     };
-    this.#phone.files.fetch(now, name, MAX_COMPONENT, download.servers, done, sink);
+    this.#phone.files.fetch(now, name, MAX_COMPONENT, download.servers, done, { sink });
   }
 
   #progress(load: string, { name, size }: LoadComponent): (bytes: number) => void {

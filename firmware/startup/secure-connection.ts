@@ -18,6 +18,8 @@ export interface SecureServer {
   readonly role: RoleName;
   /** Without encryption octets are only authenticated. */
   readonly encrypted: boolean;
+  /** Its key is an elliptic curve's. */
+  readonly elliptic?: true;
   /** Asks about a certificate that no list has, and answers with the roles it may be used in; absent where nobody is to be asked. */
   readonly verify?: (
     now: Instant,
@@ -30,6 +32,14 @@ export interface SecureServer {
 
 /** The only suite that authenticates and does not encrypt which a call manager has. */
 const AUTHENTICATED_CIPHERS: readonly string[] = Object.freeze(['NULL-SHA']);
+
+/** For servers with an elliptic curve's key: with TLS 1.2, and the last two with what is older. That phones offer these to such servers is inferred. */
+const ELLIPTIC_CIPHERS: readonly string[] = Object.freeze([
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-SHA',
+  'ECDHE-ECDSA-AES128-SHA',
+]);
 
 /** What OpenSSL says when both sides have no version in common: an alert came, or the server chose one that the phone has not. */
 const VERSION_REASONS: readonly string[] = Object.freeze([
@@ -54,9 +64,10 @@ export class SecureConnections {
     const { versions, ciphers } = hal.board.model.tls;
     const { remote } = server;
     const own = this.#ownKey();
+    const encrypting = server.elliptic ? [...ELLIPTIC_CIPHERS, ...ciphers] : ciphers;
     const session = hal.tls.open({
       versions,
-      ciphers: server.encrypted ? ciphers : AUTHENTICATED_CIPHERS,
+      ciphers: server.encrypted ? encrypting : AUTHENTICATED_CIPHERS,
       legacy: versions[0] < '1.2' || !server.encrypted,
       certificate: own,
       resume: `${ipv4Text(remote.address)}:${remote.port} ${server.encrypted ? 'encrypted' : 'authenticated'}`,

@@ -19,14 +19,16 @@
 import type { Instant } from '../../hal/timer.ts';
 import type { PhonePolicy } from '../phone/config/phone-policy.ts';
 import { TrustStore } from '../phone/trust/trust-store.ts';
+import { ipv4Text } from '../wire/address.ts';
 import { AddressStage } from './address-stage.ts';
 import { CallManagerStage } from './call-manager-stage.ts';
 import { CompanionFiles } from './companion-files.ts';
 import { CompanionFilesStage } from './companion-files-stage.ts';
 import { ConfigurationStage } from './configuration-stage.ts';
+import type { OpenSecurely } from './download.ts';
 import { LoadUpdateStage } from './load-update-stage.ts';
 import type { PhoneContext } from './phone-context.ts';
-import { SecureConnections } from './secure-connection.ts';
+import { SecureConnections, type SecureServer } from './secure-connection.ts';
 import type { Stage } from './stage.ts';
 import { TftpServerStage } from './tftp-server-stage.ts';
 import { TrustFileStage, type TrustFiles } from './trust-file-stage.ts';
@@ -53,7 +55,8 @@ export function startupStages(phone: PhoneContext): Stages {
   const connections = new SecureConnections(phone, store);
   const tvs = new TvsConnection(phone, connections);
   const callManager = new CallManagerStage(phone, { store, connections, tvs });
-  const trust: TrustFiles = { store, tvs, round: { ctl: null, itl: null }, encryption: 'plain' };
+  const https = httpsOpening(connections, tvs);
+  const trust: TrustFiles = { store, tvs, https, round: { ctl: null, itl: null }, encryption: 'plain' };
   const companions = new CompanionFiles(phone, trust);
   return {
     voiceVlan,
@@ -76,6 +79,16 @@ export function startupStages(phone: PhoneContext): Stages {
       ),
       callManager,
     ],
+  };
+}
+
+/** "Server certificate: EC key, TFTP role", by the lists, or else by TVS. */
+function httpsOpening(connections: SecureConnections, tvs: TvsConnection): OpenSecurely {
+  const verify: SecureServer['verify'] = (now, certificate, answer) => tvs.verify(now, certificate, answer);
+  return (now, remote, sink, options) => {
+    const host = ipv4Text(remote.address);
+    const server = { remote, host, role: 'TFTP', encrypted: true, elliptic: true, verify } as const;
+    return connections.connect(now, server, sink, options);
   };
 }
 

@@ -3,6 +3,7 @@ import type { EncryptionStep } from '../phone/trust/configuration-trust.ts';
 import type { ListKind } from '../phone/trust/judge-list.ts';
 import { type ListArrival, type ListsRound, statusOfRound, type TrustStore } from '../phone/trust/trust-store.ts';
 import type { Rejected } from '../phone/trust/verdict.ts';
+import type { OpenSecurely } from './download.ts';
 import type { FetchResult } from './file-fetcher.ts';
 import type { PhoneContext } from './phone-context.ts';
 import type { Stage, StageOutput } from './stage.ts';
@@ -25,6 +26,8 @@ const ITL: TrustFile = { list: 'itl', stage: 'itl-file', names: (device) => [`IT
 export interface TrustFiles {
   readonly store: TrustStore;
   readonly tvs: TvsQuery;
+  /** Opens TLS to a server that may hand out files. */
+  readonly https: OpenSecurely;
   /** What has become of each list since the CTL was last asked for. */
   round: ListsRound;
   /** What the last configuration file asked of the phone's certificate: `enrol` calls for CAPF. */

@@ -54,7 +54,7 @@ export class ImageStage implements Stage {
     }
     const sink = new ImageSink(this.#phone.boot.services, null, null, () => {});
     const done = (at: Instant, result: FetchResult): void => this.#fetched(at, index, result, sink);
-    files.fetch(now, `${load}.img`, MAX_IMAGE, facts.tftpServers, done, sink);
+    files.fetch(now, `${load}.img`, MAX_IMAGE, facts.tftpServers, done, { sink });
   }
 
   #fetched(now: Instant, index: number, result: FetchResult, sink: ImageSink): void {

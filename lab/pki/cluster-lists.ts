@@ -29,6 +29,9 @@ export interface ClusterListOptions {
   readonly itlSigner?: Identity;
 }
 
+/** Tag 28: phones that know elliptic curves and HTTPS may use them. */
+const ADVANCED = [1, 1] as const;
+
 export function clusterCtl({ pki, nodes, state = 'mixed', digest, now }: ClusterListOptions): Uint8Array {
   const { tokens, callManager, capf, itlRecovery } = pki;
   const first = nodes.slice(0, 1);
@@ -42,17 +45,19 @@ export function clusterCtl({ pki, nodes, state = 'mixed', digest, now }: Cluster
 }
 
 export function clusterItl({ pki, nodes, state = 'mixed', digest, now, itlSigner }: ClusterListOptions): Uint8Array {
-  const { callManager, capf, tvs, itlRecovery } = pki;
+  const { callManager, capf, tftp, tvs, itlRecovery } = pki;
   const first = nodes.slice(0, 1);
   const isEmpty = state === 'rollback';
   const records = [
     ...recordsOf('SAST', itlRecovery, first),
     ...recordsOf('CCM+TFTP', isEmpty ? null : callManager, nodes),
     ...(isEmpty ? [] : recordsOf('SAST', callManager, first)),
+    ...(isEmpty ? [] : recordsOf('TFTP', tftp, nodes)),
     ...recordsOf('TVS', isEmpty ? null : tvs, nodes),
     ...(isEmpty ? [] : recordsOf('CAPF', capf, first)),
   ];
-  return writeTrustList('itl', records, { signer: itlSigner ?? itlRecovery, digest, timestamp: now });
+  const signer = itlSigner ?? itlRecovery;
+  return writeTrustList('itl', records, { signer, digest, timestamp: now, signerVersion: ADVANCED });
 }
 
 function recordsOf(role: ListRecord['role'], identity: Identity | null, nodes: readonly ClusterNode[]): ListRecord[] {

@@ -31,6 +31,8 @@ export interface LabPki {
   readonly itlRecovery: Identity;
   /** The call manager's, which also signs configurations as TFTP server. */
   readonly callManager: Identity;
+  /** The TFTP server's for HTTPS: an elliptic curve's key. */
+  readonly tftp: Identity;
   readonly tvs: Identity;
   readonly capf: Identity;
   /** Signs manufacturer-installed certificates. */
@@ -57,6 +59,7 @@ export function createLabPki({ host, keyKind = 'rsa-2048', now }: LabPkiOptions)
     tokens: [authority('Sepia Lab SAST 1'), authority('Sepia Lab SAST 2')],
     itlRecovery: authority(`Sepia Lab ITLRECOVERY ${host}`),
     callManager: server(host),
+    tftp: selfSigned({ commonName: `${host}-EC`, keyKind: 'ec-p256', now, dnsNames: [host] }),
     tvs: server(`Sepia Lab TVS ${host}`),
     capf: authority(`Sepia Lab CAPF ${randomBytes(4).toString('hex')}`),
     manufacturing: authority('Sepia Lab Manufacturing CA'),

@@ -11,6 +11,7 @@ const OWNER_ONLY = 0o600;
 /** Names of files, by what they are in the PKI; `tokens` are two. */
 export const SERVICES = {
   'call-manager': 'callManager',
+  tftp: 'tftp',
   tvs: 'tvs',
   capf: 'capf',
   'itl-recovery': 'itlRecovery',
@@ -48,6 +49,7 @@ export function readPkiFolder(folder: string): StoredCluster {
       tokens: [read('token-1'), read('token-2')],
       itlRecovery: read('itl-recovery'),
       callManager: read('call-manager'),
+      tftp: read('tftp'),
       tvs: read('tvs'),
       capf: read('capf'),
       manufacturing: read('manufacturing'),

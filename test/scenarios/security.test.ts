@@ -36,10 +36,10 @@ describe('a phone of a mixed-mode cluster', () => {
       { list: 'itl', outcome: 'installed' },
     ]);
     expect(world.all('config.applied')).toMatchObject([{ signature: 'verified', security }]);
-    expect(world.all('tls.handshake')).toMatchObject([
+    expect(world.all('tls.handshake').filter(({ role }) => role === 'CCM')).toMatchObject([
       { outcome: 'complete', version, cipher, own: 'mic', role: 'CCM', resumed: false },
     ]);
-    expect(world.all('security.decision')).toMatchObject([{ outcome: 'accepted', by: 'list' }]);
+    expect(world.all('security.decision').at(-1)).toMatchObject({ role: 'CCM', outcome: 'accepted', by: 'list' });
     expect(world.statuses()).toContain('CTL and ITL installed');
   });
 });
@@ -67,7 +67,8 @@ describe('a SIP phone of a mixed-mode cluster', () => {
     const world = secureWorld(security, { model, protocol: 'sip' });
     const accepted = await world.runHeldUntil('registration.accepted');
     expect(accepted).toMatchObject({ transport: 'tls', port: 5061, protocol: 'sip', lines: ['2001'] });
-    expect(world.all('tls.handshake')[0]).toMatchObject({ outcome: 'complete', version, cipher, own: 'mic' });
+    const handshake = world.all('tls.handshake').find(({ role }) => role === 'CCM');
+    expect(handshake).toMatchObject({ outcome: 'complete', version, cipher, own: 'mic' });
     // An hour of refreshes, and of the keep-alive connection to the other node.
     await world.runHeld(3600);
     expect(world.all('registration.lost')).toEqual([]);

@@ -87,7 +87,9 @@ export class TrustBench {
         requests.push(name);
         const found = served[name] ?? 'not-found';
         const result: FetchResult =
-          typeof found === 'string' ? { outcome: found } : { outcome: 'received', octets: found.slice(), server: 1 };
+          typeof found === 'string'
+            ? { outcome: found }
+            : { outcome: 'received', octets: found.slice(), server: 1, via: 'tftp' };
         answer = () => waiter(now, result);
       },
       cancel: () => {
@@ -113,6 +115,9 @@ export class TrustBench {
         ask: (now: number, signer: CertificateName, waiter: (at: number, v: VouchedCertificate | null) => void) =>
           waiter(now, this.vouchFor(signer)),
         cancel: () => undefined,
+      },
+      https: () => {
+        throw new Error('nobody is asked by HTTPS here');
       },
       round: { ctl: null, itl: null },
       encryption: 'plain' as EncryptionStep,

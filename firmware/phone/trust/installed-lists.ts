@@ -52,6 +52,20 @@ export function expectsSignedFiles(lists: InstalledLists): boolean {
   return installedFor(lists, 'TFTP').length > 0 || installedFor(lists, 'TVS').length > 0;
 }
 
+/** From this version of its signer on, tag 28 of the ITL, a cluster uses advanced algorithms: elliptic curves, and HTTPS for configurations. */
+const ADVANCED = { major: 1, minor: 1 } as const;
+
+/** What a record with an elliptic curve's key begins with: the point is uncompressed (SEC 1 section 2.3.3). */
+const UNCOMPRESSED_POINT = 0x04;
+
+/** Whether the ITL says that configurations are had by HTTPS: its signer's version, and a TFTP server with an elliptic curve's key. */
+export function offersHttps({ itl }: InstalledLists): boolean {
+  const version = itl?.header.signerVersion ?? null;
+  if (itl === null || version === null || version.major !== ADVANCED.major || version.minor < ADVANCED.minor)
+    return false;
+  return recordsFor(itl, 'TFTP').some(({ publicKey }) => publicKey?.[0] === UNCOMPRESSED_POINT);
+}
+
 /** Codes that do what `role` does. */
 export function codesFor(role: RoleName): readonly number[] {
   const both = role === 'CCM' || role === 'TFTP';

@@ -5,7 +5,7 @@
 import { sameOctets } from '../../../storage/ascii.ts';
 import type { RecordStore } from '../../../storage/record-store.ts';
 import { Malformed } from '../../malformed.ts';
-import { expectsSignedFiles, type InstalledLists, isRollbackList } from './installed-lists.ts';
+import { expectsSignedFiles, type InstalledLists, isRollbackList, offersHttps } from './installed-lists.ts';
 import { judgeTrustList, type ListKind } from './judge-list.ts';
 import type { CertificateName } from './signed-file.ts';
 import { parseTrustList, type TrustList } from './trust-list.ts';
@@ -55,6 +55,11 @@ export class TrustStore {
   /** Whether configurations are asked for with `.sgn`. */
   expectsSignedFiles(): boolean {
     return expectsSignedFiles(this.installed());
+  }
+
+  /** Whether the phone's own configuration is asked for by HTTPS first. */
+  offersHttps(): boolean {
+    return offersHttps(this.installed());
   }
 
   /** What files are judged against. */
