@@ -38,6 +38,13 @@ install_packages() {
   return $result
 }
 
+# Debian lets only one TFTP server be installed at a time: this one is unpacked beside the other, not installed.
+unpack_atftpd() {
+  [ -x .cache/atftpd/usr/sbin/atftpd ] && return
+  mkdir -p .cache/atftpd && (cd .cache/atftpd && { apt-get download -q atftpd || { apt-get update -q && apt-get download -q atftpd; }; } &&
+    dpkg-deb -x atftpd_*.deb . && rm atftpd_*.deb) >&2
+}
+
 packages=$(missing | sort -u)
 if [ -n "$packages" ]; then
   if ! command -v apt-get >/dev/null; then
@@ -49,6 +56,11 @@ if [ -n "$packages" ]; then
     echo "sepia: test:interop lacks programs, and these packages could not be installed:" $(missing) >&2
     exit 4
   fi
+fi
+
+if ! unpack_atftpd; then
+  echo 'sepia: test:interop lacks a program: the Debian package atftpd could not be fetched.' >&2
+  exit 4
 fi
 
 RUN=sepia-interop-$$
