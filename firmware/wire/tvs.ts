@@ -7,8 +7,11 @@
  *  10  elements: tag (1)  length (2)  value
  */
 import { Malformed } from '../malformed.ts';
+import { type Element, emitElements, lengthOfElements, parseElements } from './element-list.ts';
 import { putU16, putU32, u16, u32 } from './octets.ts';
 import { latin1 } from './text.ts';
+
+export type { Element } from './element-list.ts';
 
 export const SERVER_PORT = 2445;
 
@@ -38,11 +41,6 @@ export const TAGS = Object.freeze({
 /** Values of `TAGS.status`. */
 export const VALID = 0;
 
-export interface Element {
-  readonly tag: number;
-  readonly value: Uint8Array;
-}
-
 export interface Message {
   readonly command: number;
   readonly filler: number;
@@ -61,14 +59,9 @@ export interface Answer {
 }
 
 export const HEADER_LENGTH = 10;
-const ELEMENT_HEADER = 3;
-
-/** Four elements are in the fullest message known. */
-const MAX_ELEMENTS = 64;
 
 const NOT_TVS = new Malformed('tvs', 'does not begin as a message does');
-const BAD_LENGTH = new Malformed('tvs', 'shorter than its lengths say');
-const TOO_MANY = new Malformed('tvs', 'too many elements');
+const BAD_LENGTH = new Malformed('tvs', 'shorter than its lengths say, or with too many elements');
 
 /** Octets of the message that begins `bytes`; null as long as its header is not whole. */
 export function messageLength(bytes: Uint8Array): number | null {
@@ -81,36 +74,22 @@ export function parse(bytes: Uint8Array, offset = 0, length = bytes.length - off
   if (length < HEADER_LENGTH || message[0] !== PROTOCOL || message[1] !== VERSION) return NOT_TVS;
   const end = HEADER_LENGTH + u16(message, 8);
   if (end > length) return BAD_LENGTH;
-  const elements: Element[] = [];
-  for (let at = HEADER_LENGTH; at < end; ) {
-    if (elements.length === MAX_ELEMENTS) return TOO_MANY;
-    const from = at + ELEMENT_HEADER;
-    const to = from <= end ? from + u16(message, at + 1) : Infinity;
-    if (to > end) return BAD_LENGTH;
-    elements.push({ tag: message[at]!, value: message.subarray(from, to) });
-    at = to;
-  }
+  const elements = parseElements(message, HEADER_LENGTH, end);
+  if (elements === null) return BAD_LENGTH;
   return { command: message[2]!, filler: message[3]!, session: u32(message, 4), elements };
 }
 
 export function lengthOf({ elements }: Message): number {
-  return elements.reduce((sum, { value }) => sum + ELEMENT_HEADER + value.length, HEADER_LENGTH);
+  return HEADER_LENGTH + lengthOfElements(elements);
 }
 
 /** Writes the message and returns `lengthOf(message)`. */
 export function emit(message: Message, into: Uint8Array, offset = 0): number {
-  const length = lengthOf(message);
+  const body = emitElements(message.elements, into, offset + HEADER_LENGTH);
   into.set([PROTOCOL, VERSION, message.command, message.filler], offset);
   putU32(into, offset + 4, message.session);
-  putU16(into, offset + 8, length - HEADER_LENGTH);
-  let at = offset + HEADER_LENGTH;
-  for (const { tag, value } of message.elements) {
-    into[at] = tag;
-    putU16(into, at + 1, value.length);
-    into.set(value, at + ELEMENT_HEADER);
-    at += ELEMENT_HEADER + value.length;
-  }
-  return length;
+  putU16(into, offset + 8, body);
+  return HEADER_LENGTH + body;
 }
 
 /** What a response says; null for one without a status. */
