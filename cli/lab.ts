@@ -93,7 +93,7 @@ export async function lab(texts: LabTexts): Promise<ExitCode> {
           }
         },
       });
-      if (options.autoRegister) real.lab.devices.setAutoRegistration(AUTO_NUMBERS);
+      if (options.autoRegister) real.lab.devices.autoRegistration.range = AUTO_NUMBERS;
       wire.setMacs?.(real.macs);
       signals.stop.addEventListener('abort', () => {
         real.stop();

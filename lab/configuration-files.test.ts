@@ -50,9 +50,9 @@ describe('the device table', () => {
 
   it('registers strangers only when told to, and only while numbers last', () => {
     const table = new DeviceTable();
-    const model = { model: '7975', deviceType: 437 };
+    const model = { model: '7975', deviceType: 437, protocol: 'sccp' } as const;
     expect(table.autoRegister('SEP001122334455', model)).toBeNull();
-    table.setAutoRegistration({ firstNumber: 9000, lastNumber: 9001 });
+    table.autoRegistration.range = { firstNumber: 9000, lastNumber: 9001 };
     expect(table.autoRegister('SEP001122334455', model)?.lines[0]?.directoryNumber).toBe('9000');
     expect(table.autoRegister('SEP001122334456', model)?.lines[0]?.directoryNumber).toBe('9001');
     expect(table.autoRegister('SEP001122334457', model)).toBeNull();
@@ -134,7 +134,7 @@ describe('configuration files', () => {
     const defaultLoads = [{ deviceType: 437, model: 'Cisco 7975', load: 'SCCP75.9-4-2SR4-2S' }];
     const files = new ConfigurationFiles({ table, callManagers: CALL_MANAGERS, defaultLoads });
     expect(text(files.read('XMLDefault.cnf.xml'))).toContain('<autoRegistration>Disabled<');
-    table.setAutoRegistration({ firstNumber: 1000, lastNumber: 1999 });
+    table.autoRegistration.range = { firstNumber: 1000, lastNumber: 1999 };
     const file = text(files.read('XMLDefault.cnf.xml'));
     expect(file).toContain('<autoRegistration>Enabled<');
     expect(file).toContain('<loadInformation437 model="Cisco 7975">SCCP75.9-4-2SR4-2S</loadInformation437>');

@@ -27,6 +27,8 @@ export interface DefaultLoad {
   readonly deviceType: number;
   readonly model: string;
   readonly load: string;
+  /** Which of its protocols the load speaks; absent where the model has one load. */
+  readonly protocol?: 'sccp' | 'sip';
 }
 
 export interface ConfigurationFilesOptions {
@@ -42,10 +44,10 @@ export interface ConfigurationFilesOptions {
   readonly vendorConfig?: Readonly<Record<string, string>>;
   /** Replaces elements of `sipProfile` and `sipStack`: name to text. */
   readonly sipProfile?: Readonly<Record<string, string>>;
-  /** `1` or `4` for TCP, `2` for UDP, `3` for TLS. */
+  /** `1` or `4` for TCP, `2` for UDP, `3` for TLS; TLS for devices with a secure profile and TCP for others unless given. */
   readonly transportLayerProtocol?: string;
-  /** Device security mode of all phones: 1 unless given. */
-  readonly security?: 'none' | 'authenticated' | 'encrypted';
+  /** Devices may have a secure profile, and there are trust verification services. */
+  readonly secureCluster?: boolean;
   /** MD5 of the certificate for which the device's file is encrypted, hexadecimal; null, and without this, it is not. */
   readonly certHash?: (deviceName: string) => string | null;
   /** False leaves `XMLDefault.cnf.xml` out, as on a server that only holds files of known phones. */
@@ -90,9 +92,15 @@ export class ConfigurationFiles {
       missedCallLogging: '1'.repeat(device.lines.length),
       phoneLabel: escapeXml(device.lines[0]?.label ?? ''),
       sipLines: device.protocol === 'sip' ? sipLineText(device.lines, id) : '',
-      load: escapeXml(device.load),
+      load: escapeXml(this.#loadOf(device)),
       encryption: this.#encryptionText(device),
     });
+  }
+
+  /** A load that is not given is the one for the device's type and protocol. */
+  #loadOf({ load, deviceType, protocol }: Device): string {
+    if (load !== '') return load;
+    return (this.#options.defaultLoads ?? []).find(isFor(deviceType, protocol))?.load ?? '';
   }
 
   #encryptionText(device: Device): string {
@@ -102,7 +110,9 @@ export class ConfigurationFiles {
 
   /** One template for each protocol and list of call managers: everything else that differs is a hole. */
   #template(device: Device): ConfigurationTemplate<DeviceFileHole> {
-    const key = `${device.protocol} ${device.callManagers.join(',')}`;
+    const secureCluster = this.#options.secureCluster ?? false;
+    const security = secureCluster ? device.security : 'none';
+    const key = `${device.protocol} ${security} ${device.callManagers.join(',')}`;
     const present = this.#templates.get(key);
     if (present !== undefined) return present;
     const nodes =
@@ -118,10 +128,9 @@ export class ConfigurationFiles {
         ntpServers: this.#options.ntpServers ?? [],
         vendorConfig: this.#options.vendorConfig ?? {},
         sipProfile: this.#options.sipProfile ?? {},
-        security: this.#options.security ?? 'none',
-        ...(this.#options.transportLayerProtocol === undefined
-          ? {}
-          : { transportLayerProtocol: this.#options.transportLayerProtocol }),
+        security,
+        tvs: secureCluster,
+        transportLayerProtocol: this.#options.transportLayerProtocol ?? (security === 'none' ? '4' : '3'),
       }),
       DEVICE_FILE_HOLES,
     );
@@ -130,16 +139,28 @@ export class ConfigurationFiles {
   }
 
   #defaultFile(): Uint8Array {
-    const autoRegistration = this.#options.table.autoRegistration !== null;
-    const key = String(autoRegistration);
+    const { callManagers, defaultLoads = [], table } = this.#options;
+    const { enabled, range } = table.autoRegistration;
+    const key = `${enabled} ${range?.protocol}`;
     if (this.#default === null || this.#defaultKey !== key) {
-      this.#default = new TextEncoder().encode(
-        defaultFileText(this.#options.callManagers, this.#options.defaultLoads ?? [], autoRegistration),
-      );
+      const loads = loadsFor(defaultLoads, range?.protocol ?? 'sccp');
+      this.#default = new TextEncoder().encode(defaultFileText(callManagers, loads, enabled));
       this.#defaultKey = key;
     }
     return this.#default;
   }
+}
+
+function isFor(deviceType: number, protocol: 'sccp' | 'sip'): (load: DefaultLoad) => boolean {
+  return (load) => load.deviceType === deviceType && (load.protocol === undefined || load.protocol === protocol);
+}
+
+/** One for each device type: that of the protocol wanted where the model speaks both. */
+function loadsFor(loads: readonly DefaultLoad[], protocol: 'sccp' | 'sip'): readonly DefaultLoad[] {
+  const types = new Set(loads.map(({ deviceType }) => deviceType));
+  return [...types].map(
+    (type) => loads.find(isFor(type, protocol)) ?? loads.find(({ deviceType }) => deviceType === type)!,
+  );
 }
 
 /** A version-4-shaped identifier that is a function of `seed`, so that the same lab serves the same octets. */

@@ -4,7 +4,7 @@
  */
 import type { CallManagerNode } from './configuration-files.ts';
 import { escapeXml } from './configuration-template.ts';
-import type { DeviceLine } from './device-table.ts';
+import type { DeviceLine, SecurityProfile } from './device-table.ts';
 
 export const DEVICE_FILE_HOLES = [
   'ctiid',
@@ -25,9 +25,11 @@ export interface DeviceFileSettings {
   readonly dateTemplate: string;
   readonly ntpServers: readonly string[];
   readonly vendorConfig: Readonly<Record<string, string>>;
-  /** Replaces elements of `sipProfile` and `sipStack`: name to text. */
   /** `none` unless given. */
-  readonly security?: 'none' | 'authenticated' | 'encrypted';
+  readonly security?: SecurityProfile;
+  /** The call managers verify trust, too. */
+  readonly tvs?: boolean;
+  /** Replaces elements of `sipProfile` and `sipStack`: name to text. */
   readonly sipProfile?: Readonly<Record<string, string>>;
   /** `4`, TCP, unless given. */
   readonly transportLayerProtocol?: string;
@@ -105,7 +107,7 @@ export function deviceFileText(settings: DeviceFileSettings): string {
 <executiveOverridePreemptable>false</executiveOverridePreemptable>
 ${devicePoolText(settings)}
 <TVS>
-<members>${security === 'none' ? '' : `\n${settings.callManagers.map(tvsMemberText).join('\n')}`}
+<members>${settings.tvs === true ? `\n${settings.callManagers.map(tvsMemberText).join('\n')}` : ''}
 </members>
 </TVS>
 ${sip ? sipProfileText(settings.sipProfile ?? {}) : ''}<MissedCallLoggingOption>{{missedCallLogging}}</MissedCallLoggingOption>

@@ -5,6 +5,7 @@
  * that was added singly, registered itself, or was changed.
  */
 import type { Mac } from '../hal/nic.ts';
+import { AutoRegistration } from './auto-registration.ts';
 
 export interface DeviceLine {
   /** The directory number, as dialled: `2001`. */
@@ -23,8 +24,11 @@ export interface SpeedDial {
   readonly label: string;
 }
 
+/** Device security mode of a phone's profile. */
+export type SecurityProfile = 'none' | 'authenticated' | 'encrypted';
+
 export interface Device {
-  /** `SEP` and twelve upper-case hexadecimal digits. */
+  /** `SEP` and twelve upper-case hexadecimal digits; `BAT` and twelve for a device that waits for its telephone (TAPS). */
   readonly name: string;
   /** As users write it: `7975`. */
   readonly model: string;
@@ -38,6 +42,7 @@ export interface Device {
   readonly load: string;
   /** Indexes into the lab's list of call managers, by priority; empty means all of them in order. */
   readonly callManagers: readonly number[];
+  readonly security: SecurityProfile;
   /** Rises with each change; part of the configuration file's version stamp. */
   readonly revision: number;
 }
@@ -53,6 +58,8 @@ export interface NewDevice {
   readonly speedDials?: readonly SpeedDial[];
   readonly load?: string;
   readonly callManagers?: readonly number[];
+  /** What the cluster's devices have unless given. */
+  readonly security?: SecurityProfile;
 }
 
 /** `count` devices that differ in MAC address and directory number only. */
@@ -64,7 +71,9 @@ export interface DeviceRange extends Omit<NewDevice, 'name' | 'description' | 'l
   readonly lineCount: number;
 }
 
-const DEVICE_NAME = /^(SEP|SIP)[0-9A-F]{12}$/;
+const DEVICE_NAME = /^(SEP|SIP|BAT)[0-9A-F]{12}$/;
+
+const PHONE_NAME = /^(SEP|SIP)[0-9A-F]{12}$/;
 
 export function deviceName(mac: Mac): string {
   return `SEP${mac.toString(16).toUpperCase().padStart(12, '0')}`;
@@ -72,15 +81,20 @@ export function deviceName(mac: Mac): string {
 
 /** The MAC address in a device name, null where the name has none. */
 function macOfDevice(name: string): Mac | null {
-  return DEVICE_NAME.test(name) ? Number.parseInt(name.slice(3), 16) : null;
+  return PHONE_NAME.test(name) ? Number.parseInt(name.slice(3), 16) : null;
 }
 
 export class DeviceTable implements Iterable<Device> {
   readonly #rows = new Map<string, Device>();
   readonly #ranges: DeviceRange[] = [];
   readonly #deleted = new Set<string>();
-  #autoRegistration: AutoRegistration | null = null;
-  #nextNumber = 0;
+  readonly autoRegistration = new AutoRegistration();
+  readonly #profile: SecurityProfile;
+
+  /** @param profile of devices that name none */
+  constructor(profile: SecurityProfile = 'none') {
+    this.#profile = profile;
+  }
 
   /** Devices in the table. */
   get size(): number {
@@ -106,6 +120,7 @@ export class DeviceTable implements Iterable<Device> {
       speedDials: device.speedDials ?? [],
       load: device.load ?? '',
       callManagers: device.callManagers ?? [],
+      security: device.security ?? this.#profile,
       revision: (this.find(device.name)?.revision ?? 0) + 1,
     };
     this.#deleted.delete(row.name);
@@ -128,7 +143,9 @@ export class DeviceTable implements Iterable<Device> {
   }
 
   delete(name: string): boolean {
-    if (this.find(name) === null) return false;
+    const present = this.find(name);
+    if (present === null) return false;
+    for (const { directoryNumber } of present.lines) this.autoRegistration.giveBack(directoryNumber);
     this.#rows.delete(name);
     this.#deleted.add(name);
     return true;
@@ -145,34 +162,55 @@ export class DeviceTable implements Iterable<Device> {
     for (const range of this.#ranges) {
       for (let index = 0; index < range.count; index += 1) {
         const name = deviceName(range.firstMac + index);
-        if (!this.#rows.has(name) && !this.#deleted.has(name)) yield rangeDevice(range, name, index);
+        if (!this.#rows.has(name) && !this.#deleted.has(name)) yield rangeDevice(range, name, index, this.#profile);
       }
     }
   }
 
-  /** Switches auto-registration on with a number range, or off with null (the default, as in CUCM). */
-  setAutoRegistration(setting: AutoRegistration | null): void {
-    this.#autoRegistration = setting;
-    this.#nextNumber = setting?.firstNumber ?? 0;
-  }
-
-  get autoRegistration(): AutoRegistration | null {
-    return this.#autoRegistration;
-  }
-
-  /** Makes a row with the next free number for a phone that nobody wrote down. Null when switched off or out of numbers. */
-  autoRegister(name: string, model: { readonly model: string; readonly deviceType: number }): Device | null {
-    const setting = this.#autoRegistration;
-    if (setting === null || this.#nextNumber > setting.lastNumber || !DEVICE_NAME.test(name)) return null;
-    const directoryNumber = String(this.#nextNumber);
-    this.#nextNumber += 1;
+  /** Makes a row for a phone that nobody wrote down, with the non-secure profile. Null when it is not taken, or no number is left. */
+  autoRegister(name: string, { model, deviceType, protocol }: Stranger): Device | null {
+    if (!PHONE_NAME.test(name)) return null;
+    const directoryNumber = this.autoRegistration.allot(deviceType, (number) => this.owner(number) !== null);
+    if (directoryNumber === null) return null;
     return this.add({
       name,
-      model: model.model,
-      deviceType: model.deviceType,
+      model,
+      deviceType,
+      protocol,
+      security: 'none',
       description: `Auto ${directoryNumber}`,
       lines: [{ directoryNumber, label: directoryNumber, displayName: '' }],
     });
+  }
+
+  /** The device that has a line with this number. */
+  owner(directoryNumber: string): Device | null {
+    for (const row of this.#rows.values()) {
+      if (row.lines.some((line) => line.directoryNumber === directoryNumber)) return row;
+    }
+    for (const range of this.#ranges) {
+      const line = Number(directoryNumber) - range.firstNumber;
+      if (!(line >= 0 && line < range.count * range.lineCount)) continue;
+      const device = this.find(deviceName(range.firstMac + Math.floor(line / range.lineCount)));
+      if (device?.lines.some((one) => one.directoryNumber === directoryNumber)) return device;
+    }
+    return null;
+  }
+
+  /**
+   * TAPS, "Tool for Auto-Registered Phones Support": the phone becomes the device that has that number and waits for a telephone. Returns its new row, or
+   * a sentence that says why not.
+   */
+  adopt(name: string, directoryNumber: string): Device | string {
+    const waiting = this.owner(directoryNumber);
+    if (waiting === null || !waiting.name.startsWith('BAT'))
+      return `no device waits for its telephone with ${directoryNumber}`;
+    const present = this.find(name);
+    if (present === null) return `${name} is not in the database`;
+    if (present.deviceType !== waiting.deviceType) return `${name} is a ${present.model}, not a ${waiting.model}`;
+    this.delete(waiting.name);
+    for (const line of present.lines) this.autoRegistration.giveBack(line.directoryNumber);
+    return this.add({ ...waiting, name });
   }
 
   #fromRange(name: string): Device | null {
@@ -180,18 +218,20 @@ export class DeviceTable implements Iterable<Device> {
     if (mac === null || !name.startsWith('SEP')) return null;
     for (const range of this.#ranges) {
       const index = mac - range.firstMac;
-      if (index >= 0 && index < range.count) return rangeDevice(range, name, index);
+      if (index >= 0 && index < range.count) return rangeDevice(range, name, index, this.#profile);
     }
     return null;
   }
 }
 
-export interface AutoRegistration {
-  readonly firstNumber: number;
-  readonly lastNumber: number;
+/** What a phone that registers itself says of itself. */
+export interface Stranger {
+  readonly model: string;
+  readonly deviceType: number;
+  readonly protocol: 'sccp' | 'sip';
 }
 
-function rangeDevice(range: DeviceRange, name: string, index: number): Device {
+function rangeDevice(range: DeviceRange, name: string, index: number, profile: SecurityProfile): Device {
   const lines: DeviceLine[] = [];
   for (let line = 0; line < range.lineCount; line += 1) {
     const directoryNumber = String(range.firstNumber + index * range.lineCount + line);
@@ -207,6 +247,7 @@ function rangeDevice(range: DeviceRange, name: string, index: number): Device {
     speedDials: range.speedDials ?? [],
     load: range.load ?? '',
     callManagers: range.callManagers ?? [],
+    security: range.security ?? profile,
     revision: 1,
   };
 }

@@ -8,6 +8,7 @@ import { serverContext, TlsEngine, type TlsServerOptions } from '../hal/host/tls
 import type { Timeline } from '../hal/timeline.ts';
 import type { Instant } from '../hal/timer.ts';
 import type { TlsHandshake } from '../hal/tls.ts';
+import type { Device } from './device-table.ts';
 
 export interface SecureListenerOptions extends Omit<TlsServerOptions, 'asksForCertificate'> {
   /** Who has to have signed clients' certificates; null asks for none. */
@@ -72,7 +73,16 @@ function clientOf(handshake: TlsHandshake, authorities: readonly X509Certificate
   return { handshake, commonName: commonName ?? '' };
 }
 
-/** `CP-7975G-SEP…` as a factory writes it, or the device name alone as CAPF may. */
-export function isCertified(commonName: string | null, { name }: { readonly name: string }): boolean {
+/**
+ * Whether a phone that came this way may be that device. A secure profile wants TLS and a certificate with the device's name in it, `CP-7975G-SEP…` as a
+ * factory writes it or the name alone as CAPF may; the non-secure one wants the plain port.
+ *
+ * @param commonName of the certificate; null on the plain port
+ */
+export function suitsProfile(
+  commonName: string | null,
+  { name, security }: Pick<Device, 'name' | 'security'>,
+): boolean {
+  if (security === 'none') return commonName === null;
   return commonName !== null && (commonName === name || commonName.endsWith(`-${name}`));
 }

@@ -11,7 +11,7 @@ import type { Ipv4 } from '../../hal/nic.ts';
 import type { Timeline } from '../../hal/timeline.ts';
 import { type Instant, MILLISECOND, SECOND } from '../../hal/timer.ts';
 import type { Device, DeviceTable } from '../device-table.ts';
-import { isCertified, type SecureListenerOptions, type SecureServices } from '../secure-listener.ts';
+import { type SecureListenerOptions, type SecureServices, suitsProfile } from '../secure-listener.ts';
 import { answerAbout, timeAndDate } from './answers.ts';
 import { Session, type SessionOwner } from './session.ts';
 import { SilenceWatch } from './silence-watch.ts';
@@ -48,6 +48,8 @@ export interface CallManagerOptions {
   readonly timeline: Timeline;
   readonly sockets: Sockets;
   readonly devices: DeviceTable;
+  /** What a device type is called: for devices that register themselves. */
+  readonly modelName?: (deviceType: number) => string | null;
   readonly port?: number;
   readonly keepaliveSeconds?: number;
   readonly standbyKeepaliveSeconds?: number;
@@ -59,7 +61,7 @@ export interface CallManagerOptions {
   readonly epoch?: number;
   /** The phones' zone, minutes east of UTC. */
   readonly zoneMinutes?: number;
-  /** Listens for TLS as well. Every device has a secure profile then: on the plain port it is rejected, and its certificate has to bear its name. */
+  /** Listens for TLS as well. A device with a secure profile is rejected on the plain port then, and its certificate has to bear its name. */
   readonly secure?: {
     readonly services: SecureServices;
     readonly tls: SecureListenerOptions;
@@ -317,7 +319,8 @@ export class CallManager implements SessionOwner {
   }
 
   #register(now: Instant, session: Session, m: sccp.MessageOf<'RegisterReq'>): void {
-    const device = this.#options.devices.find(m.deviceName);
+    const known = this.#options.devices.find(m.deviceName);
+    const device = known ?? this.#autoRegister(m);
     const version = Math.min(m.protocolVer, this.#version);
     // A phone that writes 0 in its headers (7940, 7960) is written to in the same way.
     const headerVersion = m.headerVersion === 0 ? 0 : version;
@@ -331,6 +334,7 @@ export class CallManager implements SessionOwner {
     session.device = m.deviceName;
     session.row = device;
     session.complete = false;
+    session.newcomer = known === null;
     this.#byDevice.set(m.deviceName, session);
     this.#registeredWatch.touch(session);
     const features = version >= 11 ? ACK_FEATURES_11 : version >= 4 ? ACK_FEATURES_4 : {};
@@ -346,10 +350,17 @@ export class CallManager implements SessionOwner {
     session.send(now, together(session.stationery.dialect, ack, { type: 'CapabilitiesReq' }));
   }
 
+  /** A phone that nobody wrote down becomes a device, where the cluster takes it. */
+  #autoRegister({ deviceName, deviceType }: sccp.MessageOf<'RegisterReq'>): Device | null {
+    const { devices, modelName } = this.#options;
+    const model = modelName?.(deviceType) ?? `type ${deviceType}`;
+    return devices.autoRegister(deviceName, { model, deviceType, protocol: 'sccp' });
+  }
+
   #refusal(session: Session, device: Device | null, deviceType: number): string | null {
     if (device === null || device.protocol !== 'sccp') return UNKNOWN_DEVICE;
     if (device.deviceType !== deviceType) return TYPE_MISMATCH;
-    if (this.#options.secure !== undefined && !isCertified(session.certifiedName, device)) return SECURITY_ERROR;
+    if (this.#options.secure !== undefined && !suitsProfile(session.certifiedName, device)) return SECURITY_ERROR;
     return this.#options.reject?.(device) ?? null;
   }
 
@@ -389,6 +400,8 @@ export class CallManager implements SessionOwner {
     this.counters.registrations++;
     const { version } = session.stationery.dialect;
     this.#tell({ type: 'registration', outcome: 'registered', manager: this.name, ...this.#who(session), version });
+    // What it registered with was the default file; its own is there now.
+    if (session.newcomer) this.#send(now, session, { type: 'Reset', resetType: RESET.reset });
   }
 
   #unregister(now: Instant, session: Session): void {

@@ -37,6 +37,8 @@ export class Session implements TcpSink, Watched {
   row: Device | null = null;
   /** The dialogue is done: the phone has asked for the time. */
   complete = false;
+  /** Its device has just been made: it is told to come again. */
+  newcomer = false;
   heardAt: Instant = 0;
   watch: SilenceWatch | null = null;
   before: Watched | null = null;

@@ -23,7 +23,7 @@ import { type Instant, MILLISECOND, SECOND } from '../../hal/timer.ts';
 import type { CallManagerEvent, StopMode } from '../call-manager/call-manager.ts';
 import { SilenceWatch, type Watched } from '../call-manager/silence-watch.ts';
 import type { Device, DeviceTable } from '../device-table.ts';
-import { isCertified, type SecureListenerOptions, type SecureServices } from '../secure-listener.ts';
+import { type SecureListenerOptions, type SecureServices, suitsProfile } from '../secure-listener.ts';
 import { DigestCheck } from './digest-check.ts';
 import { type Peer, type PeerOwner, TcpPeer, UdpPeer } from './peer.ts';
 import { alarmOf, asksForToken, type RegisterRequest, readRegister, tellsAlarm } from './register-request.ts';
@@ -60,11 +60,13 @@ export interface SipCallManagerOptions {
   readonly remotecc?: boolean;
   /** Shorter registrations are answered with 423. */
   readonly minExpires?: number;
+  /** What a device type is called: for devices that register themselves. */
+  readonly modelName?: (deviceType: number) => string | null;
   /** What the device's file carries as `versionStamp`, for `check-version`. */
   readonly versionStamp?: (device: Device) => string;
   /** Calendar time at instant 0 of the timeline, milliseconds since 1970. */
   readonly epoch?: number;
-  /** Listens for TLS as well. Every device has a secure profile then: in the clear it is rejected, and its certificate has to bear its name. */
+  /** Listens for TLS as well. A device with a secure profile is rejected in the clear then, and its certificate has to bear its name. */
   readonly secure?: { readonly services: SecureServices; readonly tls: SecureListenerOptions };
   /** Text with which a device that is in the table is rejected all the same; null lets it in. */
   readonly reject?: (device: Device) => string | null;
@@ -326,7 +328,8 @@ export class SipCallManager implements PeerOwner {
       return;
     }
     this.#reply(now, peer, m, 100, 'Trying');
-    const device = this.#deviceOf(its);
+    const known = this.#deviceOf(its);
+    const device = known ?? this.#autoRegister(its);
     const refusal = this.#refusal(peer, device, its);
     if (device === null || refusal !== null) {
       this.#reject(now, peer, m, its, refusal);
@@ -340,7 +343,19 @@ export class SipCallManager implements PeerOwner {
       return;
     }
     if (its.expires === 0) this.#unregister(now, peer, m, device);
-    else this.#accepted(now, peer, m, device, its);
+    else {
+      this.#accepted(now, peer, m, device, its);
+      // What it registered with was the default file; its own is there now.
+      if (known === null) this.reset(device.name, 'reset');
+    }
+  }
+
+  /** A phone that nobody wrote down becomes a device, where the cluster takes it. Null for a phone of another maker. */
+  #autoRegister({ deviceName, deviceType, expires }: RegisterRequest): Device | null {
+    const { devices, modelName } = this.#options;
+    if (deviceName === '' || deviceType === null || expires === 0) return null;
+    const model = modelName?.(deviceType) ?? `type ${deviceType}`;
+    return devices.autoRegister(deviceName, { model, deviceType, protocol: 'sip' });
   }
 
   #deviceOf({ deviceName, user }: RegisterRequest): Device | null {
@@ -364,7 +379,7 @@ export class SipCallManager implements PeerOwner {
     if (device === null) return 'Unable to find a device/user in database';
     if (device.protocol !== 'sip') return 'Device protocol mismatch';
     if (its.deviceType !== null && its.deviceType !== device.deviceType) return 'Device type mismatch';
-    if (this.#options.secure !== undefined && !isCertified(peer.certifiedName ?? null, device))
+    if (this.#options.secure !== undefined && !suitsProfile(peer.certifiedName ?? null, device))
       return 'Security profile mismatch';
     return this.#options.reject?.(device) ?? null;
   }
