@@ -3,11 +3,16 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Identity } from '../../lab/pki/lab-pki.ts';
 import { ctl, encrypted, HOST, itl, labPki, rollback, signed, stranger } from '../support/lab-trust.ts';
+import { peerRan } from './support/interop-run.ts';
+import { versionOf } from './support/versions.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sepia-pki-'));
+beforeAll(() =>
+  peerRan('openssl', versionOf('openssl', 'version'), 'certificates, signatures, encrypted configurations'),
+);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const at = (name: string): string => join(folder, name);

@@ -11,6 +11,8 @@ import { serverContext, TlsEngine } from '../../hal/host/tls-engine.ts';
 import type { CompletionResult, Operation } from '../../hal/secure.ts';
 import type { TlsClientOptions, TlsHandshake, TlsSession, TlsVersion } from '../../hal/tls.ts';
 import { type Identity, selfSigned } from '../../lab/pki/lab-pki.ts';
+import { peerRan } from './support/interop-run.ts';
+import { versionOf } from './support/versions.ts';
 
 const FLAGS: Readonly<Record<TlsVersion, string>> = {
   '1.0': '-tls1',
@@ -101,6 +103,7 @@ function files({ privateKey, certificate }: Identity, name: string): string[] {
 }
 
 beforeAll(() => {
+  peerRan('openssl', versionOf('openssl', 'version'), 's_server and s_client, TLS 1.0 to 1.3');
   timeline = new HostTimeline();
   engine = new TlsEngine({
     operations: new StartedOperations(timeline, (operation, result) => waiting.get(operation)?.(result)),
