@@ -26,7 +26,10 @@ export interface BootKey {
 /** The number of a started operation, counted from 1 since power-on. */
 export type Operation = number;
 
+/** `mic`: the manufacturer's key, in the element for good. `lsc`: the cluster's, which the software keeps sealed and loads after each reset. */
 export type KeySlot = 'mic' | 'lsc';
+
+export type KeyKind = 'rsa-512' | 'rsa-1024' | 'rsa-2048' | 'rsa-3072' | 'rsa-4096' | 'ec-p256' | 'ec-p384' | 'ec-p521';
 
 /** Digests of RSA signatures. */
 export type DigestAlgorithm = Exclude<HashAlgorithm, 'md5'>;
@@ -52,7 +55,13 @@ export interface CertificateFields {
  * what else the session came to.
  */
 export type CompletionResult =
-  | { readonly ok: true; readonly octets: Uint8Array; readonly tls?: TlsProgress }
+  | {
+      readonly ok: true;
+      readonly octets: Uint8Array;
+      /** Of `generateKey`: the private key, in octets that mean nothing to anybody but the element that made it. */
+      readonly sealed?: Uint8Array;
+      readonly tls?: TlsProgress;
+    }
   | { readonly ok: false; readonly reason: string };
 
 /** A digest in the making, for what is too large to be held. */
@@ -86,8 +95,18 @@ export interface SecureElement {
   unwrapKey(slot: KeySlot, wrapped: Uint8Array): Uint8Array | null;
   /** Takes no padding off. Null when key, vector or text have the wrong length. */
   decryptAes128Cbc(key: Uint8Array, initializationVector: Uint8Array, cipherText: Uint8Array): Uint8Array | null;
-  /** Started: makes a key pair in `slot`; completes with the public key. */
-  generateKey(slot: KeySlot, kind: 'ec-p256' | 'rsa-2048'): Operation;
-  /** Started: signs SHA-256 of `message` with the key in `slot`; completes with the signature. */
-  sign(slot: KeySlot, message: Uint8Array): Operation;
+  /** Started: makes a key pair; completes with the public key, and the private one sealed. It is in no slot before `loadLsc`. */
+  generateKey(kind: KeyKind): Operation;
+  /**
+   * Puts a key that this element has sealed, and its certificate, X.509 DER, into the LSC slot, until the board is reset. False, and nothing is changed, when another
+   * element has sealed it, or the certificate is another key's.
+   */
+  loadLsc(sealed: Uint8Array, certificate: Uint8Array): boolean;
+  /** Empties the LSC slot. */
+  unloadLsc(): void;
+  /**
+   * Started: signs `message` with the key in `slot` as CAPF wants it; completes with the signature. RSA: the bare digest, without its DigestInfo, in a block of
+   * type 1 (RFC 8017 section 9.2, PKCS #1 v1.5); EC: ECDSA, DER.
+   */
+  sign(slot: KeySlot, digest: DigestAlgorithm, message: Uint8Array): Operation;
 }

@@ -1,8 +1,18 @@
-import { createHash, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import {
+  constants,
+  createHash,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  publicDecrypt,
+  sign,
+  verify,
+} from 'node:crypto';
 import { createContext, runInContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import type { CompletionResult, Operation } from '../secure.ts';
 import { VirtualTimeline } from '../virtual/timeline.ts';
+import { writeCertificate } from './certificate-writer.ts';
 import { driveVirtual } from './drive.ts';
 import { HostSecureElement } from './secure-element.ts';
 import { HostTimeline } from './timeline.ts';
@@ -80,10 +90,10 @@ describe('HostSecureElement, started operations', () => {
     const elements = names.map((name) => element(timeline, completions, name));
     const start = timeline.createAlarm(() => {
       // The slow one first, so that its threads finish last.
-      expect(elements[0]!.generateKey('mic', 'rsa-2048')).toBe(1);
-      expect(elements[1]!.generateKey('mic', 'ec-p256')).toBe(1);
-      expect(elements[0]!.generateKey('lsc', 'ec-p256')).toBe(2);
-      expect(elements[2]!.sign('mic', Uint8Array.of(1))).toBe(1);
+      expect(elements[0]!.generateKey('rsa-2048')).toBe(1);
+      expect(elements[1]!.generateKey('ec-p256')).toBe(1);
+      expect(elements[0]!.generateKey('ec-p256')).toBe(2);
+      expect(elements[2]!.sign('mic', 'sha256', Uint8Array.of(1))).toBe(1);
     });
     start.arm(1_000);
     const later = timeline.createAlarm(() => completions.push(['later', 0, { ok: false, reason: '' }]));
@@ -95,28 +105,13 @@ describe('HostSecureElement, started operations', () => {
     expect(completions[3]![2]).toEqual({ ok: false, reason: 'there is no key in slot mic' });
   });
 
-  it.each(['ec-p256', 'rsa-2048'] as const)('signs with the %s key it made', async (kind) => {
-    const timeline = new VirtualTimeline();
-    const completions: Completion[] = [];
-    const secure = element(timeline, completions);
-    secure.generateKey('lsc', kind);
-    await driveVirtual(timeline, { until: () => completions.length === 1 });
-    const message = Uint8Array.of(1, 2, 3);
-    secure.sign('lsc', message);
-    message.fill(0);
-    await driveVirtual(timeline, { until: () => completions.length === 2 });
-    const [key, signature] = completions.map(([, , result]) => (result.ok ? result.octets : new Uint8Array(0)));
-    const publicKey = createPublicKey({ key: Buffer.from(key!), format: 'der', type: 'spki' });
-    expect(verify('sha256', Uint8Array.of(1, 2, 3), publicKey, signature!)).toBe(true);
-  });
-
   it('signs with an installed key', async () => {
     const timeline = new VirtualTimeline();
     const completions: Completion[] = [];
     const secure = element(timeline, completions);
     const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     secure.installKey('mic', pair.privateKey.export({ type: 'pkcs8', format: 'der' }));
-    secure.sign('mic', Uint8Array.of(9));
+    secure.sign('mic', 'sha256', Uint8Array.of(9));
     await driveVirtual(timeline, { until: () => completions.length === 1 });
     const result = completions[0]![2];
     expect(result.ok && verify('sha256', Uint8Array.of(9), pair.publicKey, result.octets)).toBe(true);
@@ -134,9 +129,9 @@ describe('HostSecureElement, started operations', () => {
           if (operation === 3) resolve();
         },
       });
-      secure.generateKey('mic', 'rsa-2048');
-      secure.generateKey('lsc', 'ec-p256');
-      secure.sign('mic', Uint8Array.of(1));
+      secure.generateKey('rsa-2048');
+      secure.generateKey('ec-p256');
+      secure.sign('mic', 'sha256', Uint8Array.of(1));
     });
     timeline.close();
     expect(completions.map(([, operation]) => operation)).toEqual([1, 2, 3]);
@@ -146,13 +141,89 @@ describe('HostSecureElement, started operations', () => {
     const timeline = new VirtualTimeline();
     const completions: Completion[] = [];
     const secure = element(timeline, completions);
-    secure.generateKey('mic', 'ec-p256');
+    secure.generateKey('ec-p256');
     secure.reset();
     expect(timeline.held).toBe(true);
     expect(await driveVirtual(timeline, { until: () => false })).toBe('idle');
     expect([timeline.held, completions]).toEqual([false, []]);
-    expect(secure.sign('mic', Uint8Array.of(1))).toBe(1);
+    expect(secure.sign('mic', 'sha256', Uint8Array.of(1))).toBe(1);
     await driveVirtual(timeline, { until: () => completions.length === 1 });
     expect(completions[0]![2].ok).toBe(false);
+  });
+});
+
+/** Self-signed by somebody: the element looks at the key alone. */
+function certificateOf(publicKey: KeyObject): Uint8Array {
+  const issuer = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  const name = [['CN', 'SEP0011AABBCC01']] as const;
+  const plan = { subject: name, issuer: name, serial: Uint8Array.of(1), notBefore: 0, notAfter: 1e9 };
+  return writeCertificate({ ...plan, publicKey, isAuthority: false }, issuer, 'sha256');
+}
+
+describe('a key that the element has made', () => {
+  /** Starts an operation and waits for what comes of it. */
+  async function made(
+    secret: Uint8Array,
+    start: (secure: HostSecureElement) => void,
+    prepare: (secure: HostSecureElement) => void = () => undefined,
+  ): Promise<{ octets: Uint8Array; sealed: Uint8Array }> {
+    const timeline = new VirtualTimeline();
+    const completions: Completion[] = [];
+    const complete = (operation: Operation, result: CompletionResult) => void completions.push(['', operation, result]);
+    const secure = new HostSecureElement({ timeline, bootKeys: [], secret, complete });
+    prepare(secure);
+    start(secure);
+    await driveVirtual(timeline, { until: () => completions.length === 1 });
+    const result = completions[0]![2];
+    if (!result.ok) throw new Error(result.reason);
+    return { octets: result.octets, sealed: result.sealed ?? new Uint8Array(0) };
+  }
+  const fresh = (secret: Uint8Array) =>
+    new HostSecureElement({ timeline: new VirtualTimeline(), bootKeys: [], secret, complete: () => undefined });
+  const SECRET = new Uint8Array(32).fill(7);
+
+  it.each(['rsa-1024', 'rsa-2048', 'ec-p256', 'ec-p384', 'ec-p521'] as const)(
+    '%s leaves it sealed, and is used with its certificate',
+    async (kind) => {
+      const { octets, sealed } = await made(SECRET, (secure) => secure.generateKey(kind));
+      const publicKey = createPublicKey({ key: Buffer.from(octets), format: 'der', type: 'spki' });
+      const certificate = certificateOf(publicKey);
+      const message = Uint8Array.of(1, 2, 3);
+      const { octets: signature } = await made(
+        SECRET,
+        (secure) => secure.sign('lsc', 'sha512', message),
+        (secure) => expect(secure.loadLsc(sealed, certificate)).toBe(true),
+      );
+      if (kind.startsWith('ec')) expect(verify('sha512', message, publicKey, signature)).toBe(true);
+      else {
+        // The bare digest: no DigestInfo before it.
+        const block = publicDecrypt({ key: publicKey, padding: constants.RSA_PKCS1_PADDING }, signature);
+        expect(block).toEqual(createHash('sha512').update(message).digest());
+      }
+    },
+  );
+
+  it('is nothing to another element, with one flipped bit, or with the certificate of another key', async () => {
+    const { octets, sealed } = await made(SECRET, (secure) => secure.generateKey('ec-p256'));
+    const certificate = certificateOf(createPublicKey({ key: Buffer.from(octets), format: 'der', type: 'spki' }));
+    const secure = fresh(SECRET);
+    expect(fresh(new Uint8Array(32).fill(8)).loadLsc(sealed, certificate)).toBe(false);
+    for (let at = 0; at < sealed.length; at++) {
+      const flipped = sealed.map((value, index) => (index === at ? value ^ 1 : value));
+      expect(secure.loadLsc(flipped, certificate)).toBe(false);
+    }
+    expect(secure.loadLsc(new Uint8Array(0), certificate)).toBe(false);
+    expect(secure.loadLsc(sealed, Uint8Array.of(1))).toBe(false);
+    const other = certificateOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey);
+    expect(secure.loadLsc(sealed, other)).toBe(false);
+    expect(secure.ownCertificate('lsc')).toBeNull();
+    expect(secure.loadLsc(sealed, certificate)).toBe(true);
+    expect(secure.loadLsc(sealed, other)).toBe(false);
+    expect(secure.ownCertificate('lsc')).toEqual(certificate);
+    secure.reset();
+    expect(secure.ownCertificate('lsc')).toBeNull();
+    expect(secure.loadLsc(sealed, certificate)).toBe(true);
+    secure.unloadLsc();
+    expect(secure.ownCertificate('lsc')).toBeNull();
   });
 });

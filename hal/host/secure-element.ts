@@ -2,10 +2,10 @@ import {
   createHash,
   createPrivateKey,
   createPublicKey,
-  generateKeyPair,
   type KeyObject,
-  sign as signAsync,
+  randomBytes,
   verify as verifySignature,
+  X509Certificate,
 } from 'node:crypto';
 import type {
   BootKey,
@@ -14,12 +14,14 @@ import type {
   DigestAlgorithm,
   HashAlgorithm,
   Hashing,
+  KeyKind,
   KeySlot,
   Operation,
   SecureElement,
   SignatureAlgorithm,
 } from '../secure.ts';
 import type { Timeline } from '../timeline.ts';
+import { makeKeyPair, openSealed, SECRET_OCTETS, seal, signBare } from './private-key.ts';
 import { decryptAes128Cbc, readCertificate, unwrapRsa, verifyRsa } from './public-key.ts';
 import { StartedOperations } from './started-operations.ts';
 import { TlsEngine, type TlsIdentity } from './tls-engine.ts';
@@ -30,6 +32,8 @@ export interface HostSecureElementOptions {
   readonly bootKeys: readonly BootKey[];
   /** Runs `onCompletion`; called from an alarm of the timeline, in the order of the operation numbers. */
   readonly complete: (operation: Operation, result: CompletionResult) => void;
+  /** What keys are sealed with, 32 octets: burnt in, so it is the same for as long as the part lives. Random unless given. */
+  readonly secret?: Uint8Array;
   /** Hears the secrets of each TLS session, a line of an NSS key log, so that captures can be read. */
   readonly keyLog?: (line: Uint8Array) => void;
 }
@@ -41,9 +45,13 @@ export class HostSecureElement implements SecureElement {
   readonly #operations: StartedOperations;
   readonly #keys = new Map<KeySlot, KeyObject>();
   readonly #certificates = new Map<KeySlot, Uint8Array>();
+  /** What the software has loaded since the reset. */
+  #lsc: TlsIdentity | null = null;
+  #secret: Uint8Array | null;
 
   constructor(options: HostSecureElementOptions) {
     this.bootKeys = options.bootKeys;
+    this.#secret = options.secret ?? null;
     this.#operations = new StartedOperations(options.timeline, options.complete);
     this.tls = new TlsEngine({
       operations: this.#operations,
@@ -79,47 +87,61 @@ export class HostSecureElement implements SecureElement {
   }
 
   ownCertificate(slot: KeySlot): Uint8Array | null {
-    return this.#certificates.get(slot)?.slice() ?? null;
+    return this.#certificateIn(slot)?.slice() ?? null;
   }
 
   unwrapKey(slot: KeySlot, wrapped: Uint8Array): Uint8Array | null {
-    const key = this.#keys.get(slot);
-    return key === undefined ? null : unwrapRsa(key, wrapped);
+    const key = this.#keyIn(slot);
+    return key === null ? null : unwrapRsa(key, wrapped);
   }
 
   decryptAes128Cbc(key: Uint8Array, initializationVector: Uint8Array, cipherText: Uint8Array): Uint8Array | null {
     return decryptAes128Cbc(key, initializationVector, cipherText);
   }
 
-  generateKey(slot: KeySlot, kind: 'ec-p256' | 'rsa-2048'): Operation {
+  generateKey(kind: KeyKind): Operation {
     return this.#operations.start((finish) => {
-      const isStale = this.#operations.staleness();
-      const done = (error: Error | null, publicKey: KeyObject, privateKey: KeyObject) => {
+      makeKeyPair(kind, (error, publicKey, privateKey) => {
         if (error !== null) {
           finish({ ok: false, reason: error.message });
           return;
         }
-        // Not when the board was reset meanwhile.
-        if (!isStale()) {
-          this.#keys.set(slot, privateKey);
-          this.#certificates.delete(slot);
-        }
-        finish({ ok: true, octets: new Uint8Array(publicKey.export({ type: 'spki', format: 'der' })) });
-      };
-      if (kind === 'ec-p256') generateKeyPair('ec', { namedCurve: 'P-256' }, done);
-      else generateKeyPair('rsa', { modulusLength: 2048 }, done);
+        const octets = new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
+        finish({ ok: true, octets, sealed: seal(this.#sealingSecret(), privateKey) });
+      });
     });
   }
 
-  sign(slot: KeySlot, message: Uint8Array): Operation {
+  loadLsc(sealed: Uint8Array, certificate: Uint8Array): boolean {
+    const privateKey = openSealed(this.#sealingSecret(), sealed);
+    if (privateKey === null) return false;
+    const own = new Uint8Array(certificate);
+    try {
+      if (!new X509Certificate(own).checkPrivateKey(privateKey)) return false;
+    } catch {
+      return false;
+    }
+    this.#lsc = { privateKey, certificate: own };
+    this.tls.forget();
+    return true;
+  }
+
+  unloadLsc(): void {
+    this.#lsc = null;
+    this.#keys.delete('lsc');
+    this.#certificates.delete('lsc');
+    this.tls.forget();
+  }
+
+  sign(slot: KeySlot, digest: DigestAlgorithm, message: Uint8Array): Operation {
     return this.#operations.start((finish) => {
-      const key = this.#keys.get(slot);
-      if (key === undefined) {
+      const key = this.#keyIn(slot);
+      if (key === null) {
         finish({ ok: false, reason: `there is no key in slot ${slot}` });
         return;
       }
       // The octets are the software's again when this returns.
-      signAsync('sha256', new Uint8Array(message), key, (error, signature) => {
+      signBare(key, digest, new Uint8Array(message), (error, signature) => {
         if (error === null) finish({ ok: true, octets: new Uint8Array(signature) });
         else finish({ ok: false, reason: error.message });
       });
@@ -141,16 +163,30 @@ export class HostSecureElement implements SecureElement {
     else this.#certificates.set(slot, new Uint8Array(certificate));
   }
 
-  /** As at power-on and reset: what was started is never completed, numbers begin at 1 again, sessions are gone, keys stay. */
+  /** As at power-on and reset: what was started is never completed, numbers begin at 1 again, sessions and what was loaded are gone, other keys stay. */
   reset(): void {
+    this.#lsc = null;
     this.#operations.reset();
     this.tls.reset();
   }
 
   #identity(slot: KeySlot): TlsIdentity | null {
-    const privateKey = this.#keys.get(slot);
-    const certificate = this.#certificates.get(slot);
-    return privateKey === undefined || certificate === undefined ? null : { privateKey, certificate };
+    const privateKey = this.#keyIn(slot);
+    const certificate = this.#certificateIn(slot);
+    return privateKey === null || certificate === null ? null : { privateKey, certificate };
+  }
+
+  #keyIn(slot: KeySlot): KeyObject | null {
+    return (slot === 'lsc' ? this.#lsc?.privateKey : undefined) ?? this.#keys.get(slot) ?? null;
+  }
+
+  #certificateIn(slot: KeySlot): Uint8Array | null {
+    return (slot === 'lsc' ? this.#lsc?.certificate : undefined) ?? this.#certificates.get(slot) ?? null;
+  }
+
+  #sealingSecret(): Uint8Array {
+    this.#secret ??= new Uint8Array(randomBytes(SECRET_OCTETS));
+    return this.#secret;
   }
 }
 

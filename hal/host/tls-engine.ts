@@ -91,6 +91,11 @@ export class TlsEngine implements Tls {
     });
   }
 
+  /** No session is taken up again: it would show the peer who the phone was before. */
+  forget(): void {
+    this.#tickets = null;
+  }
+
   /** As after a power cut: sessions are gone, and none can be taken up again. */
   reset(): void {
     for (const session of this.#sessions ?? []) session.destroy();
