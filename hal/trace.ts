@@ -162,8 +162,15 @@ export interface TraceEvents {
     resumed?: boolean;
     reason?: string;
   };
-  /** Whether the phone says anything to that server, and who vouches for it. */
+  /** How call managers are spoken to from now on. `ctl` is `empty` where the list names no call manager; `why` a stable slug. */
   'security.decision': {
+    profile: 'none' | 'authenticated' | 'encrypted';
+    ctl: 'absent' | 'empty' | 'valid';
+    transport: 'tcp' | 'tls' | 'udp';
+    why: string;
+  };
+  /** Whether the phone says anything to that server, and who vouches for it. */
+  'tls.peer': {
     host: string;
     port: number;
     role: string;
@@ -179,6 +186,15 @@ export interface TraceEvents {
     outcome: 'connected' | 'failed';
     reason?: string;
   };
+  /** A connection to a call manager with which the phone is not registered: for failing over to it, or for going back to it. */
+  'callmanager.standby': {
+    host: string;
+    port: number;
+    transport: 'tcp' | 'tls' | 'udp';
+    priority: number;
+    outcome: 'connected' | 'failed' | 'lost';
+    reason?: string;
+  };
   'registration.accepted': {
     host: string;
     port: number;
@@ -190,8 +206,42 @@ export interface TraceEvents {
   };
   'registration.rejected': { host: string; reason: string };
   'registration.lost': { host: string; reason: string };
+  /** A call is new, or its state or parties have changed. `call` names it within this phone. */
+  'call.state': {
+    call: number;
+    line: number;
+    state:
+      | 'off-hook'
+      | 'proceeding'
+      | 'ring-out'
+      | 'ring-in'
+      | 'connected'
+      | 'hold'
+      | 'remote-hold'
+      | 'transfer'
+      | 'busy'
+      | 'reorder'
+      | 'ended';
+    direction: 'in' | 'out';
+    from: string;
+    to: string;
+  };
+  /** The phone begins to talk: `codec` by its SDP name, `ptime` milliseconds in a packet. */
+  'media.start': { call: number; codec: string; ptime: number; local: string; remote: string; dscp: number };
+  /** Figures of the stream that is over; `jitter` and `latency` (half the round trip by RTCP) in milliseconds. */
+  'media.stop': {
+    call: number;
+    codec: string;
+    packetsSent: number;
+    packetsReceived: number;
+    lost: number;
+    jitter: number;
+    latency: number;
+  };
   'reset.requested': { by: string; kind: 'reset' | 'restart' | 'apply-config' };
+  /** `seconds` from the end of one registration to the beginning of the other. */
   failover: { from: string; to: string; cause: string; seconds: number };
+  failback: { from: string; to: string; cause: string; seconds: number };
   'keepalive.late': { by: number };
   panel: {
     leds: Readonly<Record<string, string>>;
