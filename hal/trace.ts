@@ -195,6 +195,15 @@ export interface TraceEvents {
     outcome: 'connected' | 'failed' | 'lost';
     reason?: string;
   };
+  /** A connection to a call manager with which the phone is not registered: for failing over to it, or for going back to it. */
+  'callmanager.standby': {
+    host: string;
+    port: number;
+    transport: 'tcp' | 'tls' | 'udp';
+    priority: number;
+    outcome: 'connected' | 'failed' | 'lost';
+    reason?: string;
+  };
   'registration.accepted': {
     host: string;
     port: number;
@@ -240,7 +249,9 @@ export interface TraceEvents {
   };
   'reset.requested': { by: string; kind: 'reset' | 'restart' | 'apply-config' };
   /** `seconds` from the end of one registration to the beginning of the other. */
+  /** `seconds` from the end of one registration to the beginning of the other. */
   failover: { from: string; to: string; cause: string; seconds: number };
+  failback: { from: string; to: string; cause: string; seconds: number };
   failback: { from: string; to: string; cause: string; seconds: number };
   'keepalive.late': { by: number };
   panel: {

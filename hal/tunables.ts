@@ -276,6 +276,28 @@ export const TUNABLES = {
     'sccp 3.4',
     'no answer to the question for leave to go back: stay and ask again, or go, as towards servers that know no tokens',
   ),
+  'callmanager.standby': choice(
+    'open',
+    ['open', 'none'],
+    'S',
+    'sccp 3.3',
+    'connections to other call managers than that of the registration: one to the next, and one to a better one; or none',
+  ),
+  'callmanager.standbyRetry': number(
+    60,
+    [1, 3600],
+    's',
+    '?',
+    'sccp 3.3',
+    'wait before a call manager that a standby connection was lost to, or did not reach, is tried again',
+  ),
+  'callmanager.tokenSilence': choice(
+    'refused',
+    ['refused', 'granted'],
+    'I',
+    'sccp 3.4',
+    'no answer to the question for leave to go back: stay and ask again, or go, as towards servers that know no tokens',
+  ),
   'call.autoAnswer': number(
     0,
     [0, 3600],

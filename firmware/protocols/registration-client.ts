@@ -61,6 +61,8 @@ export type RegistrationClientOut =
       readonly lines: readonly RegisteredLine[];
       /** How often the phone is heard while nothing happens. */
       readonly keepaliveSeconds: number;
+      /** The same for a connection on which the phone is not registered; absent where the server does not say. */
+      readonly standbyKeepaliveSeconds?: number;
       /** Letters D, M and Y, separators, and an A for the 12-hour clock. */
       readonly dateTemplate: string;
     }

@@ -132,6 +132,8 @@ export interface SccpClientOptions extends SccpIdentity {
   readonly deviceName: string;
   readonly mac: Mac;
   readonly load: string;
+  /** Between keepalives while not registered, as another call manager of the cluster said; 0 or absent: `sccp.standbyKeepalive`. */
+  readonly standbySeconds?: number;
   readonly tunables: TunableValues;
   readonly rng: Rng;
 }
@@ -156,7 +158,10 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
   constructor(options: SccpClientOptions) {
     this.#options = options;
     this.#dialect = dialectOf(options.model, options.model.sccp.version);
-    this.#keepaliveInterval = options.tunables['sccp.standbyKeepalive'] * SECOND;
+    this.#keepaliveInterval = intervalOf(
+      options.standbySeconds ?? 0,
+      options.tunables['sccp.standbyKeepalive'] * SECOND,
+    );
     this.#standbyInterval = this.#keepaliveInterval;
   }
 

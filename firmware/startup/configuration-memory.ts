@@ -13,6 +13,8 @@ export interface CallManagerMember {
   readonly port: number;
   /** For TLS; absent in what older loads saved. */
   readonly securePort?: number;
+  /** Spoken to in the clear whatever the security mode. */
+  readonly plainOnly?: true;
 }
 
 /**
@@ -31,6 +33,10 @@ export interface AppliedConfiguration {
   readonly security: SecurityMode;
   /** By priority. */
   readonly callManagers: readonly CallManagerMember[];
+  /** Survivable gateways, asked when no call manager is left; absent in what older loads saved. */
+  readonly srst?: readonly CallManagerMember[];
+  /** Seconds that a better call manager has to be reachable before the phone goes back to it; absent in what older loads saved. */
+  readonly connectionMonitorDuration?: number;
   /** Trust verification services, by priority; absent in what older loads saved. */
   readonly tvs?: readonly { readonly host: string; readonly port: number }[];
   /** Absent in what older loads saved. */
@@ -71,11 +77,24 @@ export function applied(
       port: member[port],
       securePort: member[securePort],
     })),
+    srst: srstOf(configuration, protocol),
+    connectionMonitorDuration: configuration.devicePool.connectionMonitorDuration,
     tvs: configuration.tvs.map(({ host, port: tvsPort }) => ({ host, port: tvsPort })),
     policy: policyOf(configuration),
     timeZone: configuration.devicePool.dateTimeSetting.timeZone,
   };
   return protocol === 'SIP' ? { sip: sipSettings(configuration), ...kept } : kept;
+}
+
+function srstOf({ srstInfo, callManagers }: PhoneConfiguration, protocol: 'SCCP' | 'SIP'): CallManagerMember[] {
+  if (srstInfo.srstOption === 'Disable') return [];
+  const places = protocol === 'SCCP' ? srstInfo.sccp : srstInfo.sip;
+  return places.map(({ host, port }, index) => ({
+    priority: callManagers.length + index,
+    host,
+    port,
+    ...(srstInfo.isSecure ? {} : { plainOnly: true }),
+  }));
 }
 
 /** Keeps the last good configuration; the flash is written only for a new one. */

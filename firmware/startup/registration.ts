@@ -1,4 +1,4 @@
-import { earlier, type Instant, NEVER, SECOND } from '../../hal/timer.ts';
+import { type Instant, NEVER, SECOND } from '../../hal/timer.ts';
 import type { ConnectOptions, TcpGone, TcpSink, TcpSocket, UdpSocket } from '../net/sockets.ts';
 import type {
   RegistrationClient,
@@ -8,81 +8,91 @@ import type {
 import { SccpClient } from '../protocols/sccp.ts';
 import { SipClient } from '../protocols/sip.ts';
 import type { CallManagerMember } from './configuration-memory.ts';
+import type { NameAnswer } from './name-resolver.ts';
 import type { PhoneContext } from './phone-context.ts';
+import type { TransportChoice } from './transport-choice.ts';
 
 /** Written data that stays unacknowledged this long means that the peer has vanished (lab reports: phones re-home after 30 to 35 s). */
 const USER_TIMEOUT = 5 * SECOND;
 
 export type RegistrationOut =
   | Exclude<RegistrationClientOut, { kind: 'write' | 'close' }>
-  | { readonly kind: 'connected' };
+  /** The connection is open, and the server has been recognized. */
+  | { readonly kind: 'connected' }
+  /** There never was a connection. `reason` is a stable slug: `dns.timeout`, `refused`, `tls.handshake`. */
+  | { readonly kind: 'failed'; readonly reason: string };
 
-/** Opens a connection to the call manager at that address whose sink hears of it only when the server has been recognized. */
-export type SecureOpening = (now: Instant, address: number, sink: TcpSink, options: ConnectOptions) => TcpSocket;
+/** Opens TLS to that address; `sink` hears of the server only when it has been recognized, `failed` why it has not. */
+export type SecureOpening = (
+  now: Instant,
+  address: number,
+  sink: TcpSink,
+  options: ConnectOptions,
+  failed: (reason: string) => void,
+) => TcpSocket;
 
-/** One call manager being registered with: a TCP connection, or a UDP socket, and the machine that speaks on it. */
+/** One member of the list, and how it is reached. */
+export interface CallManagerPlace {
+  readonly index: number;
+  readonly member: CallManagerMember;
+  readonly transport: TransportChoice['transport'];
+  readonly port: number;
+  /** Null where the transport is not TLS. */
+  readonly secure: SecureOpening | null;
+}
+
+/**
+ * One call manager that the phone has to do with: its name is looked up, a TCP connection or a UDP socket opened, and the machine that speaks on it is made
+ * then. Left alone after `connected` it is a standby connection; told to register it is a registration.
+ */
 export class Registration implements TcpSink {
-  readonly #client: RegistrationClient;
-  readonly #tcp: TcpSocket | null = null;
-  readonly #udp: UdpSocket | null = null;
-  readonly #address: number;
-  readonly #port: number;
+  readonly place: CallManagerPlace;
+  readonly #phone: PhoneContext;
+  /** Seconds between keepalives while this is a standby connection, as the call manager of the registration wants them; 0 while none has said. */
+  readonly #standbySeconds: number;
+  /** Null until the connection is open. */
+  #client: RegistrationClient | null = null;
+  #tcp: TcpSocket | null = null;
+  #udp: UdpSocket | null = null;
+  #address = 0;
   /** What did not fit into the send buffer yet, oldest first. */
   #unsent: Uint8Array[] = [];
+  /** The question to DNS; null once it is answered. */
+  #question: number | null;
   /** A server that takes the connection and then says nothing of TLS is given up; `NEVER` once it is open. */
   #openBy: Instant = NEVER;
-  #connected = false;
+  #secureFailure: string | null = null;
   #gone = false;
-  /** The connection opened; the owner has not heard it yet. */
-  #tellConnected = false;
+  /** What the owner has not heard yet. */
+  #news: Extract<RegistrationOut, { kind: 'connected' | 'failed' }> | null = null;
 
-  /** @param secure opens the connection instead of plain TCP */
-  constructor(
-    phone: PhoneContext,
-    now: Instant,
-    address: number,
-    member: CallManagerMember,
-    secure: SecureOpening | null = null,
-  ) {
-    const { hal, stack, facts } = phone;
-    this.#address = address;
-    this.#port = member.port;
-    this.#client = clientOf(phone, member, secure !== null);
-    if (facts.configuration!.sip?.transport === 'udp') {
-      this.#udp = this.#open(phone, now);
-      if (this.#udp !== null) {
-        this.#ready(now, { ownAddress: facts.addressing!.address, ownPort: this.#udp.port });
-      } else this.gone(now, 'unreachable');
-      return;
-    }
-    const connectTimeout = hal.tunables['sccp.connectTimeout'] * SECOND;
-    const options = { connectTimeout, userTimeout: USER_TIMEOUT };
-    if (secure === null) this.#tcp = stack.connect(now, { address, port: member.port }, this, options);
-    else {
-      this.#tcp = secure(now, address, this, options);
-      this.#openBy = now + connectTimeout;
-    }
+  constructor(phone: PhoneContext, now: Instant, place: CallManagerPlace, standbySeconds = 0) {
+    this.place = place;
+    this.#phone = phone;
+    this.#standbySeconds = standbySeconds;
+    this.#question = phone.names.resolve(now, place.member.host, (at, answer) => this.#resolved(at, answer));
   }
 
+  /** There is a connection, and nothing has been heard of its end. */
   get open(): boolean {
-    return this.#connected && !this.#gone;
+    return this.#client !== null && !this.#gone;
   }
 
   process(now: Instant, input: RegistrationClientIn): void {
-    this.#client.process(now, input);
+    this.#client?.process(now, input);
   }
 
   dispatch(now: Instant, emit: (out: RegistrationOut) => void): void {
     if (now >= this.#openBy) {
-      this.#openBy = NEVER;
       this.#tcp?.abort(now);
       this.gone(now, 'timeout');
     }
-    if (this.#tellConnected) {
-      this.#tellConnected = false;
-      emit({ kind: 'connected' });
+    const news = this.#news;
+    if (news !== null) {
+      this.#news = null;
+      emit(news);
     }
-    this.#client.dispatch(now, (out) => {
+    this.#client?.dispatch(now, (out) => {
       if (out.kind === 'write') this.#write(now, out.octets);
       else if (out.kind === 'close') this.#close(now);
       else emit(out);
@@ -90,12 +100,23 @@ export class Registration implements TcpSink {
   }
 
   pollAt(): Instant {
-    return this.#tellConnected ? 0 : earlier(this.#openBy, this.#client.pollAt());
+    if (this.#news !== null) return 0;
+    return this.#client === null ? this.#openBy : this.#client.pollAt();
   }
 
   abort(now: Instant): void {
+    if (this.#question !== null) this.#phone.names.cancel(now, this.#question);
+    this.#question = null;
     if (!this.#gone) this.#tcp?.abort(now);
     this.#udp?.close();
+    this.#gone = true;
+    this.#openBy = NEVER;
+  }
+
+  /** FIN: for a standby connection that is no longer needed. */
+  close(now: Instant): void {
+    if (this.open) this.#close(now);
+    else this.abort(now);
     this.#gone = true;
   }
 
@@ -105,12 +126,13 @@ export class Registration implements TcpSink {
   }
 
   data(now: Instant, octets: Uint8Array): void {
-    this.#client.process(now, { kind: 'data', octets });
+    if (!this.#gone) this.#client!.process(now, { kind: 'data', octets });
   }
 
   ended(now: Instant): void {
     // A call manager that says FIN wants the phone elsewhere: our side has nothing left to say either.
     this.#tcp!.close(now);
+    this.gone(now, 'closed');
   }
 
   writable(now: Instant): void {
@@ -130,21 +152,55 @@ export class Registration implements TcpSink {
     this.#gone = true;
     this.#openBy = NEVER;
     this.#udp?.close();
-    this.#client.process(now, { kind: 'gone', why });
+    if (this.#client !== null) this.#client.process(now, { kind: 'gone', why });
+    else this.#fail(this.#secureFailure ?? why);
+  }
+
+  #fail(reason: string): void {
+    this.#gone = true;
+    this.#news = { kind: 'failed', reason };
+  }
+
+  #resolved(now: Instant, answer: NameAnswer): void {
+    this.#question = null;
+    if (!answer.ok) {
+      this.#phone.status.report(answer.why === 'timeout' ? 'DNS timeout' : 'DNS unknown host');
+      this.#fail(`dns.${answer.why}`);
+      return;
+    }
+    const { hal, stack, facts } = this.#phone;
+    const { transport, port, secure } = this.place;
+    this.#address = answer.addresses[0]!;
+    if (transport === 'udp') {
+      this.#udp = this.#bind(now);
+      if (this.#udp === null) this.#fail('unreachable');
+      else this.#ready(now, { ownAddress: facts.addressing!.address, ownPort: this.#udp.port });
+      return;
+    }
+    const connectTimeout = hal.tunables['sccp.connectTimeout'] * SECOND;
+    const options = { connectTimeout, userTimeout: USER_TIMEOUT };
+    if (secure === null) this.#tcp = stack.connect(now, { address: this.#address, port }, this, options);
+    else {
+      this.#openBy = now + connectTimeout;
+      this.#tcp = secure(now, this.#address, this, options, (reason) => {
+        this.#secureFailure = reason;
+      });
+    }
   }
 
   #ready(now: Instant, own: { readonly ownAddress: number; readonly ownPort: number }): void {
-    this.#connected = true;
     this.#openBy = NEVER;
-    this.#tellConnected = true;
+    this.#news = { kind: 'connected' };
+    this.#client = clientOf(this.#phone, this.place, this.#standbySeconds);
     this.#client.process(now, { kind: 'connected', ...own });
   }
 
   /** On the port that the configuration names, or on any when somebody has that. */
-  #open({ stack, facts }: PhoneContext, now: Instant): UdpSocket | null {
+  #bind(now: Instant): UdpSocket | null {
+    const { stack, facts } = this.#phone;
     const from = this.#address;
     const sink = (at: Instant, octets: Uint8Array, sender: { readonly address: number }) => {
-      if (sender.address === from && !this.#gone) this.data(at, octets);
+      if (sender.address === from) this.data(at, octets);
     };
     const unreachable = (at: Instant) => this.gone(Math.max(at, now), 'unreachable');
     const port = facts.configuration!.sip!.voipControlPort;
@@ -154,7 +210,7 @@ export class Registration implements TcpSink {
   #write(now: Instant, octets: Uint8Array): void {
     if (this.#gone) return;
     if (this.#udp !== null) {
-      this.#udp.send(now, { address: this.#address, port: this.#port }, octets);
+      this.#udp.send(now, { address: this.#address, port: this.place.port }, octets);
       return;
     }
     this.#unsent.push(octets);
@@ -169,16 +225,16 @@ export class Registration implements TcpSink {
 
 function clientOf(
   { hal, boot, facts }: PhoneContext,
-  member: CallManagerMember,
-  isSecure: boolean,
+  { member, transport }: CallManagerPlace,
+  standbySeconds: number,
 ): RegistrationClient {
   const { tunables, rng, trace } = hal;
   const { model, deviceName, mac } = hal.board;
   const identity = { model, deviceName, mac, load: boot.load };
   const named = facts.configuration!.sip;
-  if (named === undefined) return new SccpClient({ ...identity, tunables, rng });
+  if (named === undefined) return new SccpClient({ ...identity, standbySeconds, tunables, rng });
   // TLS that the lists do not allow is TCP, and says so.
-  const settings = named.transport === 'tls' && !isSecure ? { ...named, transport: 'tcp' as const } : named;
+  const settings = named.transport === transport ? named : { ...named, transport };
   const inactive = boot.services.slots().find(({ slot, running }) => !running && slot !== 'recovery');
   return new SipClient({
     ...identity,

@@ -141,7 +141,7 @@ export class SecureConnections {
     const { host, remote, role } = server;
     const outcome = reason === null ? 'accepted' : 'refused';
     const why = reason === null ? {} : { reason };
-    hal.trace.event('security.decision', { host, port: remote.port, role, outcome, by, ...why });
+    hal.trace.event('tls.peer', { host, port: remote.port, role, outcome, by, ...why });
     if (reason === null) return;
     server.failed?.(`tls.${reason}`);
     status.report(`TLS Error: ${host} is not a trusted ${role} server`);

@@ -37,7 +37,7 @@ describe('an ITL with an advanced signer and a TFTP server of an elliptic curve'
       const world = await booted({}, { model, protocol });
       expect(attempts(world)).toEqual([`https ${NAME}.sgn: received`]);
       expect(world.all('tls.handshake')[0]).toMatchObject({ role: 'TFTP', port: 6971, version, cipher });
-      expect(world.all('security.decision')[0]).toMatchObject({ role: 'TFTP', outcome: 'accepted', by: 'list' });
+      expect(world.all('tls.peer')[0]).toMatchObject({ role: 'TFTP', outcome: 'accepted', by: 'list' });
       expect(world.all('config.applied')).toMatchObject([
         { name: `${NAME}.sgn`, signature: 'verified', authenticatedBy: 'tls', security: 'encrypted' },
       ]);
@@ -71,7 +71,7 @@ describe('when HTTPS comes to nothing', () => {
   ])('for %s, the server is told nothing', async (_what, https, reason) => {
     const world = await booted({ https: https()!, httpsCiphers: ['ECDHE-ECDSA-AES256-GCM-SHA384', 'AES256-SHA'] });
     expect(attempts(world)).toEqual([`https ${NAME}.sgn: error`, `http ${NAME}.sgn: received`]);
-    expect(world.all('security.decision')[0]).toMatchObject({ role: 'TFTP', outcome: 'refused', reason });
+    expect(world.all('tls.peer')[0]).toMatchObject({ role: 'TFTP', outcome: 'refused', reason });
     expect(world.lab.https[0]!.counters.requests).toBe(0);
   });
 
@@ -84,7 +84,7 @@ describe('when HTTPS comes to nothing', () => {
     world.lab.sipCallManagers[0]!.reset(world.phone.board.deviceName, 'reset');
     await world.runHeldUntil('registration.accepted');
     expect(attempts(world).slice(2)).toEqual([`https ${NAME}.sgn: received`]);
-    expect(world.all('security.decision')).toContainEqual(expect.objectContaining({ role: 'TFTP', by: 'tvs' }));
+    expect(world.all('tls.peer')).toContainEqual(expect.objectContaining({ role: 'TFTP', by: 'tvs' }));
   });
 });
 
