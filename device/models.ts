@@ -1,7 +1,7 @@
 import type { ModelRow as WholeRow } from '../hal/board.ts';
 
 /** A row before what follows from the others is added. */
-type ModelRow = Omit<WholeRow, 'sip' | 'tls'>;
+type ModelRow = Omit<WholeRow, 'sip' | 'tls' | 'autoRegistration' | 'showsFileSteps'>;
 
 /**
  * The telephones we know, as data. Sources: Cisco's administration guides, IOS outputs and captures published by others.
@@ -331,8 +331,23 @@ const MODEL_7971: ModelRow = {
   dhcp: classicDhcp('CP-7971G-GE'),
 };
 
+/** 7900s ignore what the default file says of auto-registration, and an 8961 does; that 99xx are as the 8961 is [?], as is that 69xx are as newer phones. */
+function withAutoRegistration(row: Omit<WholeRow, 'autoRegistration' | 'showsFileSteps'>): WholeRow {
+  const is99xx = /^(?:8961|99)/.test(row.name);
+  return {
+    ...row,
+    autoRegistration: {
+      triesWhenDisabled: is99xx || row.name.startsWith('79'),
+      afterReject: is99xx ? 'blank' : 'text',
+    },
+    showsFileSteps: !row.name.startsWith('894'),
+  };
+}
+
+type BareRow = Omit<WholeRow, 'sip' | 'autoRegistration' | 'showsFileSteps'>;
+
 /** 79xx and the 89xx of their time hold one SIP load, the others two [?]. Seen as User-Agent: Cisco-CP7970G, Cisco-CP7975G, Cisco-CP7821, Cisco-CP8851. */
-function withSip(row: Omit<WholeRow, 'sip'>): WholeRow {
+function withSip(row: BareRow): BareRow & Pick<WholeRow, 'sip'> {
   if (!row.protocols.includes('sip')) return { ...row, sip: null };
   return {
     ...row,
@@ -350,7 +365,7 @@ const NEWER_TLS: WholeRow['tls'] = {
 };
 
 /** 78xx and 88xx but for the 894x are of the newer kind; that 69xx and 99xx are old ones is [?]. */
-function withTls(row: ModelRow): Omit<WholeRow, 'sip'> {
+function withTls(row: ModelRow): BareRow {
   return { ...row, tls: /^(?:78|88)/.test(row.name) ? NEWER_TLS : OLD_TLS };
 }
 
@@ -394,7 +409,7 @@ export const MODELS: readonly WholeRow[] = Object.freeze(
     model99xx('8961', 540, 5),
     model99xx('9951', 537, 5),
     model99xx('9971', 493, 6),
-  ].map((row) => withSip(withTls(row))),
+  ].map((row) => withAutoRegistration(withSip(withTls(row)))),
 );
 
 /** Finds a model by what people write: `7975`, `CP-7975G`, `cp-7975g`. Null when there is none. */

@@ -72,6 +72,15 @@ export interface ModelRow {
   readonly http: boolean;
   /** False for models without ITL support (7940, 7960 and other old ones). */
   readonly itl: boolean;
+  /** What it does where the call manager does not know it (`protocols/discovery-provisioning.md` 6.5). */
+  readonly autoRegistration: {
+    /** Registers although the default file says that auto-registration is off, and is rejected. */
+    readonly triesWhenDisabled: boolean;
+    /** What it shows once it has been rejected. */
+    readonly afterReject: 'text' | 'blank';
+  };
+  /** False for a phone that shows `Configuring IP` until it has its configuration. */
+  readonly showsFileSteps: boolean;
   /** Largest line count on the screen and its width in characters. */
   readonly screen: { readonly rows: number; readonly columns: number };
   readonly flashSize: number;

@@ -33,6 +33,12 @@ export class Screen {
     this.#show([this.#title, text], [], 'off');
   }
 
+  /** Nothing at all, as some phones show that a call manager does not want. */
+  blank(): void {
+    this.#idle = false;
+    this.#show([], [], 'off');
+  }
+
   home(home: HomeScreen): void {
     const first = home.lines[0];
     const header = [home.clock, first?.number].filter((part) => part !== null && part !== undefined).join('  ');

@@ -28,6 +28,8 @@ export class ConfigurationStage implements Stage {
   readonly #phone: PhoneContext;
   readonly #trust: TrustFiles;
   #output: StageOutput | null = null;
+  /** How often a secure profile has found no CTL. */
+  #listTries = 0;
 
   constructor(phone: PhoneContext, trust: TrustFiles) {
     this.#phone = phone;
@@ -142,9 +144,9 @@ export class ConfigurationStage implements Stage {
     }
     for (const remark of parsed.remarks) hal.trace.debug(`${name}: ${remark}`);
     const own = parsed.root === 'device';
-    const problem = own ? null : defaultFileRefusal(parsed);
-    if (problem !== null) {
-      this.#fail(now, problem);
+    if (!own && parsed.autoRegistration === false && !hal.board.model.autoRegistration.triesWhenDisabled) {
+      // The default file of a cluster that takes no unknown phones says so.
+      this.#fail(now, 'autoregister.disabled');
       return;
     }
     if (own && this.#needsAnother(now, name, parsed, by !== null)) return;
@@ -152,6 +154,7 @@ export class ConfigurationStage implements Stage {
     if (own) saveConfiguration(trust, configuration);
     status.report(name);
     this.#use(configuration, own, false, by === 'tls');
+    if (configuration.security !== 'none') this.#askForList(now);
   }
 
   /**
@@ -205,14 +208,18 @@ export class ConfigurationStage implements Stage {
     this.#output = { kind: 'done', reason: cached ? 'config.cached' : own ? 'config.own' : 'config.default' };
   }
 
+  /** "A phone set to authenticated or encrypted without a CTL tries four times to get one." */
+  #askForList(now: Instant): void {
+    const { 'trust.listTries': tries, 'trust.listWait': wait } = this.#phone.hal.tunables;
+    this.#listTries++;
+    const isEnough = tries !== 0 && this.#listTries >= tries;
+    if (isEnough || this.#trust.store.installed().ctl !== null) this.#listTries = 0;
+    else this.#output = { kind: 'failed', reason: 'ctl.absent', retry: { at: now + wait * SECOND, from: 'ctl-file' } };
+  }
+
   /** The whole of the file steps is repeated: a server that was empty may have been filled. */
   #fail(now: Instant, reason: string): void {
     const at = now + this.#phone.hal.tunables['config.retryLoop'] * SECOND;
     this.#output = { kind: 'failed', reason, retry: { at, from: 'ctl-file' } };
   }
-}
-
-/** The default file of a cluster that takes no unknown phones says so. */
-function defaultFileRefusal(configuration: PhoneConfiguration): string | null {
-  return configuration.autoRegistration === false ? 'autoregister.disabled' : null;
 }

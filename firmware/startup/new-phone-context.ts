@@ -1,5 +1,6 @@
 import type { BootRecord } from '../../hal/entry-points.ts';
 import type { Hal } from '../../hal/hal.ts';
+import type { StageName } from '../../hal/trace.ts';
 import { FLASH_MAP } from '../../storage/flash-map.ts';
 import { RecordStore } from '../../storage/record-store.ts';
 import { Settings } from '../../storage/settings.ts';
@@ -31,13 +32,18 @@ export function newPhoneContext(hal: Hal, boot: BootRecord, stack: Stack, memory
   };
 }
 
+/** What comes between an address and a registration. */
+const FILE_STEPS: ReadonlySet<StageName> = new Set(['ctl-file', 'itl-file', 'configuration']);
+
 /** Tells each stage to the trace and to the screen. */
 export function stageObserver(phone: PhoneContext, completed: () => void): SequencerObserver {
   const { trace } = phone.hal;
   return {
     entered: (_now, stage) => {
       trace.event('stage.enter', { stage: stage.name });
-      if (stage.screenText !== null) phone.screen.starting(stage.screenText);
+      const { showsFileSteps } = phone.hal.board.model;
+      const shows = showsFileSteps || !FILE_STEPS.has(stage.name);
+      if (stage.screenText !== null && shows) phone.screen.starting(stage.screenText);
     },
     left: (_now, stage, outcome, reason) => {
       trace.event('stage.leave', reason === undefined ? { stage, outcome } : { stage, outcome, reason });

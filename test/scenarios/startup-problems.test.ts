@@ -146,7 +146,7 @@ describe('the phone starts and does not register', () => {
   });
 
   it('configuration file: there is none, and unknown phones are not taken', () => {
-    const world = started({ lab: { devices: [] } }, 60);
+    const world = started({ model: '8861', protocol: 'sip', lab: { devices: [] } }, 60);
     expect(world.statuses()).toContain(`File Not Found: ${world.phone.board.deviceName}.cnf.xml`);
     expect(verdict(world)).toMatchObject({ stage: 'configuration', cause: 'autoregister.disabled' });
     expect(verdict(world).lookAt).toContain('the MAC address in the device name');

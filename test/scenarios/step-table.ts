@@ -139,13 +139,19 @@ export const STEP_TABLE: readonly StepRow[] = [
     outcomes: { power: 'done', image: 'done (A)', 'voice-vlan': 'done (cdp)', address: 'failed (dhcp.no-offer)' },
   },
   {
-    name: 'unknown phone, default file, no auto-registration',
-    options: { lab: { devices: [] } },
+    name: 'unknown 8861, default file, no auto-registration',
+    options: { model: '8861', protocol: 'sip', lab: { devices: [] } },
     seconds: 30,
     outcomes: {
       ...LAB_DONE,
       configuration: 'failed (autoregister.disabled)',
       'call-manager': undefined,
     },
+  },
+  {
+    name: 'unknown 7975, which tries all the same',
+    options: { lab: { devices: [] } },
+    seconds: 30,
+    outcomes: { ...LAB_DONE, configuration: 'done (config.default)', 'call-manager': 'failed (register.rejected)' },
   },
 ];
