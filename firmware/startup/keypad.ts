@@ -93,7 +93,9 @@ export class Keypad {
 
   #eraseTrust(): void {
     this.#phone.status.report('Erasing CTL and ITL files');
-    this.#stages.eraseTrust();
+    for (const list of this.#stages.eraseTrust()) {
+      this.#phone.hal.trace.event('trust.list', { list, outcome: 'cleared', reason: 'erased' });
+    }
     this.#restart();
   }
 

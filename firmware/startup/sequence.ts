@@ -18,6 +18,7 @@
  */
 import type { Instant } from '../../hal/timer.ts';
 import type { PhonePolicy } from '../phone/config/phone-policy.ts';
+import type { ListKind } from '../phone/trust/judge-list.ts';
 import { TrustStore } from '../phone/trust/trust-store.ts';
 import { ipv4Text } from '../wire/address.ts';
 import { AddressStage } from './address-stage.ts';
@@ -42,8 +43,8 @@ export interface Stages {
   readonly callManager: CallManagerStage;
   readonly companions: CompanionFiles;
   readonly tvs: TvsConnection;
-  /** Forgets the installed trust lists. */
-  readonly eraseTrust: () => void;
+  /** Forgets the installed trust lists, and says which there were. */
+  readonly eraseTrust: () => readonly ListKind[];
 }
 
 export function startupStages(phone: PhoneContext): Stages {

@@ -39,7 +39,7 @@ describe('a phone of a mixed-mode cluster', () => {
     expect(world.all('tls.handshake').filter(({ role }) => role === 'CCM')).toMatchObject([
       { outcome: 'complete', version, cipher, own: 'mic', role: 'CCM', resumed: false },
     ]);
-    expect(world.all('tls.peer').at(-1)).toMatchObject({ role: 'CCM', outcome: 'accepted', by: 'list' });
+    expect(world.all('security.decision').at(-1)).toMatchObject({ role: 'CCM', outcome: 'accepted', by: 'list' });
     expect(world.statuses()).toContain('CTL and ITL installed');
   });
 });
@@ -85,6 +85,28 @@ function heard(world: TestWorld): number {
   return alarms + registrations + keepalives + tokens + unknown + garbled;
 }
 
+describe('lists that the user erases', () => {
+  it('are gone, and the next ones are taken on trust', async () => {
+    const world = secureWorld('encrypted');
+    await world.runHeldUntil('registration.accepted');
+    const before = world.events.length;
+    for (const key of ['settings', '*', '*', '#'] as const) world.phone.press(key);
+    for (const label of ['Reset Settings', 'Security']) {
+      while (!world.screen().some((line) => line.startsWith('>') && line.includes(label))) world.phone.press('down');
+      world.phone.press('select');
+    }
+    await world.runHeldUntil('registration.accepted');
+    const lists = world.events.slice(before).filter(({ type }) => type === 'trust.list');
+    expect(lists.map(({ fields }) => fields)).toMatchObject([
+      { list: 'ctl', outcome: 'cleared', reason: 'erased' },
+      { list: 'itl', outcome: 'cleared', reason: 'erased' },
+      { list: 'ctl', outcome: 'installed', reason: 'first-use' },
+      { list: 'itl', outcome: 'installed' },
+    ]);
+    expect(world.statuses()).toContain('Erasing CTL and ITL files');
+  });
+});
+
 describe('a man in the middle', () => {
   it.each<[string, () => Identity, string]>([
     ['a certificate that he signed himself', impostor, 'peer-unknown'],
@@ -95,7 +117,7 @@ describe('a man in the middle', () => {
     const world = peculiarWorld({ callManager: identity() });
     const decision = await world.runHeldUntil('callmanager.connect');
     expect(decision).toMatchObject({ transport: 'tls', outcome: 'failed', reason: `tls.${reason}` });
-    expect(world.all('tls.peer').at(-1)).toMatchObject({ role: 'CCM', outcome: 'refused', reason });
+    expect(world.all('security.decision').at(-1)).toMatchObject({ role: 'CCM', outcome: 'refused', reason });
     expect(world.statuses()).toContain('TLS Error: 10.100.0.11 is not a trusted CCM server');
     await world.runHeld(30);
     expect(world.all('registration.accepted')).toEqual([]);
@@ -110,7 +132,7 @@ describe('a call manager', () => {
     const vouchedFor = [{ certificate: callManager.certificate, roles: [ROLE_CODES['CCM+TFTP']] }];
     const world = peculiarWorld({ callManager, vouchedFor });
     await world.runHeldUntil('registration.accepted');
-    expect(world.all('tls.peer')).toMatchObject([
+    expect(world.all('security.decision')).toMatchObject([
       { role: 'TVS', outcome: 'accepted', by: 'list', port: 2445 },
       { role: 'CCM', outcome: 'accepted', by: 'tvs', port: 2443 },
     ]);
@@ -142,7 +164,19 @@ describe('a call manager', () => {
     const world = peculiarWorld({ ctl: false });
     const rejected = await world.runHeldUntil('registration.rejected');
     expect(rejected).toMatchObject({ reason: 'Error: Security' });
+    expect(world.all('trust.list').filter(({ list }) => list === 'ctl')).toHaveLength(4);
+    expect(world.all('trust.list').filter(({ list }) => list === 'itl')).toHaveLength(4);
     expect(world.all('callmanager.connect')).toMatchObject([{ transport: 'tcp', port: 2000, outcome: 'connected' }]);
+  });
+
+  it('of such a cluster is not spoken to at all where the load asks for a CTL for ever', async () => {
+    const world = secureWorld('encrypted', {
+      lab: { callManagers: 1, peculiarities: { ctl: false } },
+      tunables: { 'trust.listTries': 0 },
+    });
+    await world.runHeld(600);
+    expect(world.all('trust.list').length).toBeGreaterThan(100);
+    expect(world.all('callmanager.connect')).toEqual([]);
   });
 
   it('does not let in a phone whose certificate another authority has signed', async () => {

@@ -20,6 +20,7 @@ import {
 
 /** Keys in the trust region. One key, one write: after a power cut a list is the old one or the new one. */
 const KEYS: Readonly<Record<ListKind, string>> = Object.freeze({ ctl: 'list/ctl', itl: 'list/itl' });
+const LISTS: readonly ListKind[] = Object.freeze(['ctl', 'itl']);
 /** There when the last configuration said that the next one is to be asked for encrypted. */
 const ENCRYPTED_KEY = 'state/encrypted';
 
@@ -87,10 +88,12 @@ export class TrustStore {
     return { outcome: installed === null ? 'installed' : 'updated', signer, onTrust };
   }
 
-  /** Takes both lists away, on the user's or the administrator's wish; the next ones are taken on trust. */
-  erase(): void {
+  /** Takes both lists away, on the user's or the administrator's wish; the next ones are taken on trust. Returns which there were. */
+  erase(): readonly ListKind[] {
+    const erased = LISTS.filter((list) => this.#store.get(KEYS[list]) !== null);
     this.#store.clear('list/');
     this.#store.delete(ENCRYPTED_KEY);
+    return erased;
   }
 
   /** Whether the configuration is to be asked for encrypted. */
