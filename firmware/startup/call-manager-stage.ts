@@ -1,32 +1,18 @@
-import type { ResetReason } from '../../hal/power.ts';
-import { earlier, type Instant, MINUTE, NEVER, SECOND } from '../../hal/timer.ts';
-import { dateText, millisecondsOf } from '../phone/date-text.ts';
-import { zoneOffset } from '../phone/time-zone.ts';
-import { recordsFor } from '../phone/trust/trust-list.ts';
+import { earlier, type Instant, NEVER, SECOND } from '../../hal/timer.ts';
 import type { TrustStore } from '../phone/trust/trust-store.ts';
-import {
-  type LostWhy,
-  outOfServiceReason,
-  type PhoneDisplay,
-  type RegistrationClientOut,
-} from '../protocols/registration-client.ts';
+import { outOfServiceReason, type RegistrationClientOut } from '../protocols/registration-client.ts';
 import type { OutOfServiceReason } from '../wire/sccp/alarm.ts';
+import { CallManagerList, membersOf } from './call-manager-list.ts';
 import type { CallManagerMember } from './configuration-memory.ts';
-import type { NameAnswer } from './name-resolver.ts';
+import { alarmOfReset } from './out-of-service.ts';
 import type { PhoneContext } from './phone-context.ts';
-import { Registration, type RegistrationOut, type SecureOpening } from './registration.ts';
+import { RegisteredScreen } from './registered-screen.ts';
+import { type CallManagerPlace, Registration, type RegistrationOut, type SecureOpening } from './registration.ts';
 import type { SecureConnections } from './secure-connection.ts';
 import type { Stage, StageOutput } from './stage.ts';
+import { Standby, type StandbyOptions } from './standby.ts';
+import { chooseTransport, portOf, type TransportChoice, transportTo } from './transport-choice.ts';
 import type { TvsConnection } from './tvs-connection.ts';
-
-/** "Up to five": what CUCM writes into a configuration file. */
-const MAX_MEMBERS = 5;
-
-/** Waits that several phones begin together are spread by this share either way (sccp 3.2). */
-const JITTER = 0.2;
-
-/** Where TLS is when a configuration that an older load saved does not say. */
-const DEFAULT_SECURE_PORTS = Object.freeze({ SCCP: 2443, SIP: 5061 });
 
 /** What tells whether call managers are spoken to over TLS, and with whom. */
 export interface CallManagerSecurity {
@@ -35,94 +21,91 @@ export interface CallManagerSecurity {
   readonly tvs: TvsConnection;
 }
 
+/** Seconds that a better call manager has to be reachable before the phone goes back to it, where an older load saved the configuration (sccp 3.4). */
+const DEFAULT_CONNECTION_MONITOR = 120;
+
 type Registered = Extract<RegistrationClientOut, { kind: 'registered' }>;
+
+/** What follows when the phone has left a call manager. */
+type AfterLeaving = 'reset' | 'restart' | 'idle' | 'failback';
 
 type State =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'resolving'; readonly index: number; readonly question: number }
-  | { readonly kind: 'registering'; readonly index: number; readonly registration: Registration; accepted: boolean }
-  | { readonly kind: 'registered'; readonly index: number; readonly registration: Registration }
-  /** Unregistering on the call manager's or the operator's wish; `then` follows when it is over. */
-  | {
-      readonly kind: 'leaving';
-      readonly index: number;
-      readonly registration: Registration;
-      readonly then: 'reset' | 'restart' | 'idle';
-    };
+  /** `asked`: the connection stands, and the phone has said Register. */
+  | { readonly kind: 'contacting'; readonly registration: Registration; asked: boolean }
+  | { readonly kind: 'registered'; readonly registration: Registration }
+  /** Unregistering on the call manager's, the operator's, or our own wish. */
+  | { readonly kind: 'leaving'; readonly registration: Registration; readonly then: AfterLeaving };
 
-/** The first Alarm after a boot, by why the phone was reset. */
-const ALARM_OF_RESET: Readonly<Record<ResetReason, OutOfServiceReason>> = {
-  'power-on': 'initialized',
-  reset: 'reset',
-  restart: 'restart',
-  keypad: 'keypad',
-  'load-update': 'reset',
-  'factory-reset': 'initialized',
-  fault: 'abort',
-  watchdog: 'abort',
-  're-ip': 're-ip',
-  recovery: 'initialized',
-};
+/** A registration that ended, until there is another one. */
+interface Outage {
+  readonly type: 'failover' | 'failback';
+  readonly from: string;
+  readonly cause: string;
+  readonly at: Instant;
+}
 
 /**
- * Step 9: the call managers of the configuration in priority order, and the registration with the first that takes the phone. A node that was lost is
- * asked last in the next round.
+ * Step 9: the call managers of the configuration in priority order, and the registration with the first that takes the phone. While it is registered it keeps a
+ * connection to the next one, which it fails over to, and, registered with a lesser one, to a better one, to which it goes back when that has stood for a while and
+ * gives leave (`standby.ts`).
  */
 export class CallManagerStage implements Stage {
   readonly name = 'call-manager';
   readonly screenText = 'Registering';
   readonly #phone: PhoneContext;
   readonly #security: CallManagerSecurity;
-  /** Whether this round speaks TLS. */
-  #isSecure = false;
-  /** Why TLS to the node that is being asked came to nothing. */
-  #secureFailure: string | null = null;
+  readonly #list: CallManagerList;
+  readonly #face: RegisteredScreen;
+  #members: readonly CallManagerMember[] = [];
+  /** Made anew in each round. */
+  #choice: TransportChoice | null = null;
   #state: State = { kind: 'idle' };
+  /** To a better call manager than the phone's, and to one behind it; none before the first registration. */
+  #standbys: readonly [better: Standby, next: Standby] | null = null;
+  #standbySeconds = 0;
   #outputs: StageOutput[] = [];
   #alarm: OutOfServiceReason;
   #unknownId = 0;
-  /** Member to begin the next round with. */
-  #first = 0;
-  /** Members still to be asked in this round. */
-  #left = 0;
-  /** How long the members of this round want to be left alone. */
-  #waitSeconds = 0;
-  /** Fruitless rounds since the last registration. */
-  #rounds = 0;
-  #display: PhoneDisplay | null = null;
-  #accepted: Registered | null = null;
-  /** Local time minus wall clock, milliseconds; null until the call manager told the time. */
-  #zoneOffset: number | null = null;
-  #clockAt: Instant = NEVER;
+  #outage: Outage | null = null;
+  /** Member to which the phone goes back. */
+  #returnTo: number | null = null;
   #whenIdle: ((now: Instant) => void) | null = null;
 
   constructor(phone: PhoneContext, security: CallManagerSecurity) {
     this.#phone = phone;
     this.#security = security;
-    this.#alarm = ALARM_OF_RESET[phone.boot.resetReason];
+    this.#list = new CallManagerList(phone.hal.tunables, phone.hal.rng);
+    this.#face = new RegisteredScreen(phone);
+    this.#alarm = alarmOfReset(phone.boot.resetReason);
   }
 
   enter(now: Instant): void {
     if (this.#state.kind !== 'idle') throw new Error(`call manager stage entered while ${this.#state.kind}`);
+    this.#members = membersOf(this.#phone.facts.configuration!);
     const refusal = this.#refusal();
     if (refusal !== null) {
       this.#outputs.push({ kind: 'failed', reason: refusal, retry: { at: NEVER } });
       return;
     }
-    this.#isSecure = this.#wantsTls();
-    this.#left = this.#members().length;
-    if (this.#first >= this.#left) this.#first = 0;
-    this.#try(now, this.#first);
+    this.#choose(now);
+    const standing = this.#returnTo ?? this.#openStandby()?.openTo ?? null;
+    this.#returnTo = null;
+    this.#list.begin(this.#members.length, standing);
+    this.#contactNext(now);
   }
 
   undo(now: Instant): void {
     const state = this.#state;
-    if (state.kind === 'resolving') this.#phone.names.cancel(now, state.question);
-    if (state.kind === 'registering' || state.kind === 'registered' || state.kind === 'leaving') {
+    if (state.kind !== 'idle') {
       state.registration.abort(now);
-      if (state.kind === 'registered') this.#lostEvent(state.index, 'address or link lost');
+      if (state.kind === 'registered') this.#lostEvent(state.registration, 'address or link lost');
       this.#alarm = 'address-lost';
     }
+    for (const standby of this.#standbys ?? []) standby.abort(now);
+    this.#standbys = null;
+    this.#outage = null;
+    this.#returnTo = null;
     this.#outputs = [];
     this.#toIdle(now);
   }
@@ -131,7 +114,7 @@ export class CallManagerStage implements Stage {
   leave(now: Instant, done: (now: Instant) => void): void {
     this.#whenIdle = done;
     const state = this.#state;
-    if (state.kind === 'registered') this.#unregister(now, state, 'idle');
+    if (state.kind === 'registered') this.#unregister(now, state.registration, 'idle');
     else if (state.kind !== 'leaving') {
       this.undo(now);
     }
@@ -139,10 +122,11 @@ export class CallManagerStage implements Stage {
 
   dispatch(now: Instant, emit: (output: StageOutput) => void): void {
     const state = this.#state;
-    if (state.kind === 'registering' || state.kind === 'registered' || state.kind === 'leaving') {
+    if (state.kind !== 'idle') {
       state.registration.dispatch(now, (out) => this.#obey(now, state.registration, out));
     }
-    if (now >= this.#clockAt) this.#showHome(now);
+    for (const standby of this.#standbys ?? []) if (standby.pollAt() <= now) standby.dispatch(now);
+    this.#face.dispatch(now);
     const outputs = this.#outputs;
     if (outputs.length === 0) return;
     this.#outputs = [];
@@ -152,12 +136,9 @@ export class CallManagerStage implements Stage {
   pollAt(): Instant {
     if (this.#outputs.length > 0) return 0;
     const state = this.#state;
-    const registration = 'registration' in state ? state.registration.pollAt() : NEVER;
-    return earlier(registration, this.#clockAt);
-  }
-
-  #members(): readonly CallManagerMember[] {
-    return this.#phone.facts.configuration!.callManagers.slice(0, MAX_MEMBERS);
+    let at = earlier(this.#face.pollAt(), state.kind === 'idle' ? NEVER : state.registration.pollAt());
+    for (const standby of this.#standbys ?? []) at = earlier(at, standby.pollAt());
+    return at;
   }
 
   /** Why this phone does not even try; null when it may. */
@@ -168,7 +149,7 @@ export class CallManagerStage implements Stage {
       status.report('Version error');
       return 'protocol.not-supported';
     }
-    if (this.#members().length === 0) {
+    if (this.#members.length === 0) {
       status.report('No CUCM in the configuration');
       return 'config.no-callmanager';
     }
@@ -179,192 +160,260 @@ export class CallManagerStage implements Stage {
     return null;
   }
 
-  #try(now: Instant, index: number): void {
-    const { host } = this.#members()[index]!;
-    const question = this.#phone.names.resolve(now, host, (at, answer) => this.#resolved(at, index, answer));
-    this.#state = { kind: 'resolving', index, question };
+  /** TLS or TCP, for this round. */
+  #choose(now: Instant): void {
+    const before = this.#choice;
+    const { configuration } = this.#phone.facts;
+    this.#choice = chooseTransport(configuration!, this.#security.store);
+    const { ctl, transport, why } = this.#choice;
+    if (before?.why === why && before.transport === transport) return;
+    this.#closeStandbys(now);
+    this.#phone.hal.trace.event('security.decision', { profile: configuration!.security, ctl, transport, why });
   }
 
-  #resolved(now: Instant, index: number, answer: NameAnswer): void {
-    const member = this.#members()[index]!;
-    if (!answer.ok) {
-      this.#phone.status.report(answer.why === 'timeout' ? 'DNS timeout' : 'DNS unknown host');
-      this.#connectEvent(member, 'failed', `dns.${answer.why}`);
-      this.#next(now, index);
+  #closeStandbys(now: Instant): void {
+    for (const standby of this.#standbys ?? []) standby.close(now);
+    this.#standbys = null;
+  }
+
+  /** Goes to the next member of this round over the connection there is to it, or a new one; the round may be over. */
+  #contactNext(now: Instant): void {
+    const index = this.#list.next();
+    if (index === null) {
+      this.#roundInVain(now);
       return;
     }
     this.#phone.screen.starting(this.screenText);
-    this.#secureFailure = null;
-    const secure = this.#isSecure ? this.#opening(member) : null;
-    const registration = new Registration(this.#phone, now, answer.addresses[0]!, member, secure);
-    this.#state = { kind: 'registering', index, registration, accepted: false };
+    const standing = this.#standbys?.find((standby) => standby.openTo === index)?.take() ?? null;
+    const registration = standing ?? new Registration(this.#phone, now, this.#placeOf(index));
+    this.#state = { kind: 'contacting', registration, asked: false };
+    if (standing !== null) this.#ask(now, standing);
+  }
+
+  /** The connection to the best call manager among those that stand. */
+  #openStandby(): Standby | null {
+    return this.#standbys?.find((standby) => standby.openTo !== null) ?? null;
   }
 
   #obey(now: Instant, registration: Registration, out: RegistrationOut): void {
     const state = this.#state;
-    if (!('registration' in state) || state.registration !== registration) return;
-    const member = this.#members()[state.index]!;
+    if (state.kind === 'idle' || state.registration !== registration) return;
     switch (out.kind) {
       case 'connected':
-        this.#connectEvent(member, 'connected');
-        this.#register(now, registration);
+        this.#ask(now, registration);
+        return;
+      case 'failed':
+        this.#connectEvent(registration, 'failed', out.reason);
+        this.#contactNext(now);
         return;
       case 'registered':
-        this.#registered(now, state.index, registration, out);
+        this.#registered(now, registration, out);
         return;
       case 'rejected':
-        this.#rejected(now, state.index, out.text, out.waitSeconds);
+        this.#rejected(now, registration, out.text, out.waitSeconds);
         return;
       case 'lost':
-        this.#waitSeconds = Math.max(this.#waitSeconds, out.waitSeconds ?? 0);
-        this.#lost(now, state, out.why, out.unknownId ?? 0);
+        this.#lost(now, state, out);
         return;
       case 'unregistered':
-        this.#hasLeft(now, state);
+        this.#hasLeft(now);
         return;
       case 'unregister-refused':
-        this.#state = { kind: 'registered', index: state.index, registration };
+        this.#staysAfterAll(now, registration);
         return;
       case 'reset':
-        this.#resetRequested(now, out.type);
+        this.#resetRequested(now, registration, out.type);
         return;
       case 'display':
-        this.#display = out.display;
-        this.#showHome(now);
+        this.#face.display(now, out.display);
         return;
       case 'time':
-        this.#setClock(now, out.systemTime, out.local);
+        this.#face.setClock(now, out);
         return;
       case 'keepalive-late':
         this.#phone.hal.trace.event('keepalive.late', { by: out.by / SECOND });
         return;
+      case 'call':
       case 'token':
       case 'message':
         return;
     }
   }
 
-  #register(now: Instant, registration: Registration): void {
-    const { loadRejected } = this.#phone.facts;
-    const alarm = { reason: loadRejected ? ('load-rejected' as const) : this.#alarm, unknownId: this.#unknownId };
-    const versionStamp = this.#phone.facts.configuration!.versionStamp;
-    registration.process(now, { kind: 'register', alarm, versionStamp });
+  /** The connection stands: the phone says Register on it. */
+  #ask(now: Instant, registration: Registration): void {
+    const state = this.#state;
+    if (state.kind !== 'contacting') return;
+    state.asked = true;
+    this.#connectEvent(registration, 'connected');
+    const { loadRejected, configuration } = this.#phone.facts;
+    const reason = loadRejected ? 'load-rejected' : this.#alarm;
+    const alarm = { reason, unknownId: this.#unknownId } as const;
+    registration.process(now, { kind: 'register', alarm, versionStamp: configuration!.versionStamp });
   }
 
-  #registered(now: Instant, index: number, registration: Registration, accepted: Registered): void {
-    const { hal, boot } = this.#phone;
-    const member = this.#members()[index]!;
-    this.#state = { kind: 'registered', index, registration };
-    this.#accepted = accepted;
-    this.#rounds = 0;
-    this.#first = 0;
+  #registered(now: Instant, registration: Registration, accepted: Registered): void {
+    const { hal, boot, facts } = this.#phone;
+    const { member, port, transport, index } = registration.place;
+    this.#state = { kind: 'registered', registration };
+    this.#list.registered();
     // The load has proved itself: a trial boot ends here, and the security counter may rise.
     boot.services.confirm();
+    this.#tellOutage(now, member.host);
     hal.trace.event('registration.accepted', {
       host: member.host,
-      port: this.#portOf(member),
-      protocol: this.#phone.facts.configuration!.sip === undefined ? 'sccp' : 'sip',
-      transport: this.#transport(),
+      port,
+      protocol: facts.configuration!.sip === undefined ? 'sccp' : 'sip',
+      transport,
       lines: accepted.lines.map((line) => line.number),
       elapsed: (now - hal.power.onSince) / SECOND,
       keepaliveSeconds: accepted.keepaliveSeconds,
     });
     this.#outputs.push({ kind: 'done' });
-    this.#showHome(now);
+    this.#face.registered(now, accepted);
+    this.#standbySeconds = accepted.standbyKeepaliveSeconds ?? 0;
+    this.#watchOthers(now, index);
   }
 
-  #rejected(now: Instant, index: number, text: string, waitSeconds?: number): void {
+  #tellOutage(now: Instant, to: string): void {
+    const outage = this.#outage;
+    this.#outage = null;
+    if (outage === null || outage.from === to) return;
+    const { type, from, cause, at } = outage;
+    this.#phone.hal.trace.event(type, { from, to, cause, seconds: (now - at) / SECOND });
+  }
+
+  /** Standby connections: to one of the better members, if there is any, and to one of those behind. */
+  #watchOthers(now: Instant, index: number): void {
+    if (this.#members.length < 2 || this.#phone.hal.tunables['callmanager.standby'] === 'none') return;
+    this.#standbys ??= this.#newStandbys();
+    const [better, next] = this.#standbys;
+    const all = [...this.#members.keys()];
+    better.watch(now, all.slice(0, index));
+    next.watch(now, all.slice(index + 1));
+  }
+
+  #newStandbys(): [Standby, Standby] {
+    const { hal, facts } = this.#phone;
+    const options: Omit<StandbyOptions, 'return'> = {
+      open: (now, index) => new Registration(this.#phone, now, this.#placeOf(index), this.#standbySeconds),
+      retryWait: () => this.#list.spread(hal.tunables['callmanager.standbyRetry'] * SECOND),
+      told: (registration, outcome, reason) => this.#standbyEvent(registration, outcome, reason),
+    };
+    const back: StandbyOptions['return'] = {
+      stability: (facts.configuration!.connectionMonitorDuration ?? DEFAULT_CONNECTION_MONITOR) * SECOND,
+      silenceGrants: hal.tunables['callmanager.tokenSilence'] === 'granted',
+      busy: () => false,
+      granted: (now) => this.#goBack(now),
+    };
+    return [new Standby({ ...options, return: back }), new Standby({ ...options, return: null })];
+  }
+
+  /** The better call manager gives leave: the phone leaves its present one, and registers there when it has. */
+  #goBack(now: Instant): void {
+    const state = this.#state;
+    const better = this.#standbys![0];
+    if (state.kind !== 'registered') {
+      better.askAgain(now);
+      return;
+    }
+    this.#returnTo = better.openTo;
+    this.#unregister(now, state.registration, 'failback');
+  }
+
+  #rejected(now: Instant, registration: Registration, text: string, waitSeconds?: number): void {
     const { hal, status, screen } = this.#phone;
+    const { member, index } = registration.place;
+    registration.close(now);
     status.report(`Registration Rejected: ${text}`);
     if (this.#phone.facts.ownConfiguration || hal.board.model.autoRegistration.afterReject === 'text')
       screen.starting(`Registration Rejected: ${text}`);
     else screen.blank();
-    hal.trace.event('registration.rejected', { host: this.#members()[index]!.host, reason: text });
+    hal.trace.event('registration.rejected', { host: member.host, reason: text });
     this.#alarm = 'rejected';
-    this.#first = (index + 1) % this.#members().length;
-    const at = now + this.#spread((waitSeconds ?? hal.tunables['sccp.rejectWait']) * SECOND);
+    this.#list.beginBehind(index);
+    const at = now + this.#list.spread((waitSeconds ?? hal.tunables['sccp.rejectWait']) * SECOND);
     this.#outputs.push({ kind: 'failed', reason: 'register.rejected', retry: { at } });
     this.#toIdle(now);
   }
 
   #lost(
     now: Instant,
-    state: Extract<State, { index: number; registration: Registration }>,
-    why: LostWhy,
-    id: number,
+    state: Exclude<State, { kind: 'idle' }>,
+    { why, unknownId = 0, waitSeconds = 0 }: Extract<RegistrationOut, { kind: 'lost' }>,
   ): void {
     const { hal, status } = this.#phone;
-    const member = this.#members()[state.index]!;
-    state.registration.abort(now);
+    const { registration } = state;
+    const { member, index } = registration.place;
+    registration.abort(now);
+    this.#list.wantsWait(waitSeconds);
     if (state.kind === 'leaving') {
-      this.#hasLeft(now, state);
+      this.#hasLeft(now);
       return;
     }
     this.#alarm = outOfServiceReason(why);
-    this.#unknownId = id;
-    if (state.kind === 'registered') {
-      this.#lostEvent(state.index, why);
-      status.report('Phone not registered');
-      this.#first = (state.index + 1) % this.#members().length;
-      this.#outputs.push({ kind: 'lost', reason: `registration.${why}` });
-      this.#toIdle(now);
+    this.#unknownId = unknownId;
+    if (state.kind === 'contacting') {
+      hal.trace.debug(`${member.host} lost while registering: ${why}`);
+      this.#contactNext(now);
       return;
     }
-    if (!state.accepted) this.#connectEvent(member, 'failed', this.#secureFailure ?? why);
-    hal.trace.debug(`${member.host} lost while registering: ${why}`);
-    this.#next(now, state.index);
-  }
-
-  /** The next member of this round, or the end of it. */
-  #next(now: Instant, index: number): void {
-    this.#left--;
-    const members = this.#members();
-    if (this.#left > 0) {
-      this.#try(now, (index + 1) % members.length);
-      return;
-    }
-    const { hal, screen, status } = this.#phone;
-    const wait = hal.tunables['callmanager.roundWait'] * 2 ** Math.min(this.#rounds, 10);
-    const capped = Math.max(Math.min(wait, hal.tunables['callmanager.roundWaitMax']), this.#waitSeconds) * SECOND;
-    this.#waitSeconds = 0;
-    this.#rounds++;
+    this.#lostEvent(registration, why);
     status.report('Phone not registered');
-    screen.starting('Phone not registered');
-    this.#first = 0;
-    this.#outputs.push({
-      kind: 'failed',
-      reason: 'callmanager.unreachable',
-      retry: { at: now + this.#spread(capped) },
-    });
+    this.#outage = { type: 'failover', from: member.host, cause: why, at: now };
+    this.#list.beginBehind(index);
+    this.#outputs.push({ kind: 'lost', reason: `registration.${why}` });
     this.#toIdle(now);
   }
 
-  #resetRequested(now: Instant, kind: 'reset' | 'restart' | 'apply-config'): void {
-    const state = this.#state;
-    if (state.kind !== 'registered' && state.kind !== 'registering') return;
-    const { hal, status } = this.#phone;
-    hal.trace.event('reset.requested', { by: this.#members()[state.index]!.host, kind });
-    status.report('Restart requested by Cisco Unified Communications Manager');
-    // A changed configuration is applied by a restart, which is right for every change, if not the gentlest for each.
-    this.#unregister(now, state, kind === 'reset' ? 'reset' : 'restart');
+  #roundInVain(now: Instant): void {
+    const { screen, status } = this.#phone;
+    const at = now + this.#list.endRound();
+    status.report('Phone not registered');
+    screen.starting('Phone not registered');
+    this.#outputs.push({ kind: 'failed', reason: 'callmanager.unreachable', retry: { at } });
+    this.#toIdle(now);
   }
 
-  #unregister(
-    now: Instant,
-    state: { readonly index: number; readonly registration: Registration },
-    then: 'reset' | 'restart' | 'idle',
-  ): void {
-    this.#state = { kind: 'leaving', index: state.index, registration: state.registration, then };
-    state.registration.process(now, { kind: 'unregister' });
+  #resetRequested(now: Instant, registration: Registration, kind: 'reset' | 'restart' | 'apply-config'): void {
+    const state = this.#state;
+    if (state.kind !== 'registered' && state.kind !== 'contacting') return;
+    const { hal, status } = this.#phone;
+    hal.trace.event('reset.requested', { by: registration.place.member.host, kind });
+    status.report('Restart requested by Cisco Unified Communications Manager');
+    // A changed configuration is applied by a restart, which is right for every change, if not the gentlest for each.
+    this.#unregister(now, registration, kind === 'reset' ? 'reset' : 'restart');
+  }
+
+  #unregister(now: Instant, registration: Registration, then: AfterLeaving): void {
+    this.#state = { kind: 'leaving', registration, then };
+    registration.process(now, { kind: 'unregister' });
+  }
+
+  /** A call is in the way, says the call manager. */
+  #staysAfterAll(now: Instant, registration: Registration): void {
+    this.#state = { kind: 'registered', registration };
+    this.#returnTo = null;
+    this.#standbys?.[0].askAgain(now);
   }
 
   /** The registration is over on our own wish. */
-  #hasLeft(now: Instant, state: State): void {
+  #hasLeft(now: Instant): void {
+    const state = this.#state;
     if (state.kind !== 'leaving') return;
-    this.#lostEvent(state.index, state.then === 'idle' ? 'left' : state.then);
-    this.#alarm = state.then === 'reset' ? 'reset' : 'restart';
-    if (state.then === 'reset') this.#phone.hal.power.reset('reset');
-    if (state.then === 'restart') {
+    const { then, registration } = state;
+    const { host } = registration.place.member;
+    this.#lostEvent(registration, then === 'idle' ? 'left' : then);
+    if (then === 'failback') {
+      this.#alarm = 'failback';
+      this.#outage = { type: 'failback', from: host, cause: 'token', at: now };
+      this.#outputs.push({ kind: 'lost', reason: 'registration.failback' });
+    } else {
+      this.#closeStandbys(now);
+      this.#alarm = then === 'reset' ? 'reset' : 'restart';
+    }
+    if (then === 'reset') this.#phone.hal.power.reset('reset');
+    if (then === 'restart') {
       // Reset-Restart: files and registration again, without rebooting and without DHCP.
       this.#outputs.push({ kind: 'lost', reason: 'restart', backTo: 'ctl-file' });
     }
@@ -373,93 +422,45 @@ export class CallManagerStage implements Stage {
 
   #toIdle(now: Instant): void {
     this.#state = { kind: 'idle' };
-    this.#accepted = null;
-    this.#display = null;
-    this.#clockAt = NEVER;
+    this.#face.clear();
     const done = this.#whenIdle;
     this.#whenIdle = null;
     done?.(now);
   }
 
-  #setClock(now: Instant, systemTime: number, local: readonly number[] | null): void {
-    const { hal, facts } = this.#phone;
-    hal.wallClock.set(systemTime * 1000);
-    if (local === null) this.#zoneOffset = zoneOffset(facts.configuration!.timeZone ?? '', systemTime * 1000);
-    else {
-      const [year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0] = local;
-      this.#zoneOffset = millisecondsOf({ year, month, day, hour, minute, second }) - systemTime * 1000;
-    }
-    this.#showHome(now);
+  #placeOf(index: number): CallManagerPlace {
+    const member = this.#members[index]!;
+    const transport = transportTo(member, this.#choice!);
+    const port = portOf(member, transport, this.#phone.facts.configuration!.protocol);
+    return { index, member, transport, port, secure: transport === 'tls' ? this.#opening(member, port) : null };
   }
 
-  #showHome(now: Instant): void {
-    const accepted = this.#accepted;
-    if (accepted === null) return;
-    const display = this.#display;
-    let clock: string | null = null;
-    if (this.#zoneOffset !== null) {
-      const local = this.#phone.hal.wallClock.now() + this.#zoneOffset;
-      clock = dateText(local, accepted.dateTemplate);
-      this.#clockAt = now + MINUTE - (local % 60_000) * 1000;
-    }
-    this.#phone.screen.home({
-      clock,
-      lines: accepted.lines,
-      prompt: display === null ? '' : display.notify || display.prompt || display.text,
-      softKeys: display === null ? [] : display.softKeys.map((key) => key.label),
-      messageWaiting: display?.messageWaiting ?? false,
-    });
-  }
-
-  #spread(duration: number): number {
-    const half = Math.floor(duration * JITTER);
-    return duration - half + this.#phone.hal.rng.below(2 * half + 1);
-  }
-
-  /**
-   * "Mode authenticated or encrypted, and the CTL holds a valid certificate of the call manager": TLS, which a SIP profile has to name besides. Without such a
-   * list the phone goes by TCP, where a call manager refuses it if its profile is secure.
-   */
-  #wantsTls(): boolean {
-    const { security, sip } = this.#phone.facts.configuration!;
-    if (security === 'none' || (sip !== undefined && sip.transport !== 'tls')) return false;
-    const { ctl } = this.#security.store.installed();
-    return ctl !== null && recordsFor(ctl, 'CCM').length > 0;
-  }
-
-  #opening(member: CallManagerMember): SecureOpening {
-    return (now, address, sink, options) => {
-      const server = {
-        remote: { address, port: this.#portOf(member) },
-        host: member.host,
-        role: 'CCM' as const,
-        verify: this.#security.tvs.verify.bind(this.#security.tvs),
-        encrypted: this.#phone.facts.configuration!.security === 'encrypted',
-        failed: (reason: string) => {
-          this.#secureFailure = reason;
-        },
-      };
-      return this.#security.connections.connect(now, server, sink, options);
+  #opening({ host }: CallManagerMember, port: number): SecureOpening {
+    const { tvs, connections } = this.#security;
+    const encrypted = this.#phone.facts.configuration!.security === 'encrypted';
+    return (now, address, sink, options, failed) => {
+      const verify = tvs.verify.bind(tvs);
+      const server = { remote: { address, port }, host, role: 'CCM', verify, encrypted, failed } as const;
+      return connections.connect(now, server, sink, options);
     };
   }
 
-  #portOf({ port, securePort }: CallManagerMember): number {
-    const { protocol } = this.#phone.facts.configuration!;
-    return this.#isSecure ? (securePort ?? DEFAULT_SECURE_PORTS[protocol]) : port;
-  }
-
-  #transport(): 'tcp' | 'tls' | 'udp' {
-    if (this.#isSecure) return 'tls';
-    return this.#phone.facts.configuration!.sip?.transport === 'udp' ? 'udp' : 'tcp';
-  }
-
-  #connectEvent(member: CallManagerMember, outcome: 'connected' | 'failed', reason?: string): void {
-    const { host, priority } = member;
-    const fields = { host, port: this.#portOf(member), transport: this.#transport(), priority, outcome };
+  #connectEvent(registration: Registration, outcome: 'connected' | 'failed', reason?: string): void {
+    const fields = { ...named(registration), outcome };
     this.#phone.hal.trace.event('callmanager.connect', reason === undefined ? fields : { ...fields, reason });
   }
 
-  #lostEvent(index: number, reason: string): void {
-    this.#phone.hal.trace.event('registration.lost', { host: this.#members()[index]!.host, reason });
+  #standbyEvent(registration: Registration, outcome: 'connected' | 'failed' | 'lost', reason?: string): void {
+    const fields = { ...named(registration), outcome };
+    this.#phone.hal.trace.event('callmanager.standby', reason === undefined ? fields : { ...fields, reason });
   }
+
+  #lostEvent({ place }: Registration, reason: string): void {
+    this.#phone.hal.trace.event('registration.lost', { host: place.member.host, reason });
+  }
+}
+
+function named({ place: { member, port, transport } }: Registration) {
+  const { host, priority } = member;
+  return { host, port, transport, priority };
 }
