@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { judgeEncryptedFile, judgeSignedFile } from '../firmware/phone/trust/judge-file.ts';
+import { judgePeer } from '../firmware/phone/trust/judge-peer.ts';
 import { TrustStore } from '../firmware/phone/trust/trust-store.ts';
 import { HostSecureElement } from '../hal/host/secure-element.ts';
 import { VirtualTimeline } from '../hal/virtual/timeline.ts';
 import { selfSigned } from '../lab/pki/lab-pki.ts';
+import { certificateIn } from '../lab/pki/pki-folder.ts';
 import { FLASH_MAP } from '../storage/flash-map.ts';
 import { RecordStore } from '../storage/record-store.ts';
 import { blankFlash } from '../test/support/flash-bench.ts';
@@ -64,6 +66,22 @@ describe('sepia lab pki', () => {
     const name = `${FILE}.enc.sgn`;
     const encrypted = judgeEncryptedFile(name, written(name), phone.context(), 'mic');
     expect(encrypted).toMatchObject({ outcome: 'verified', payload: new TextEncoder().encode(TEXT) });
+  });
+
+  it('writes lists with digests in the place of certificates, which name the same servers', async () => {
+    const out = ['--out', home, '--force'];
+    await pki('lists', folder, ...out);
+    const whole = written('ITLFile.tlv');
+    await pki('lists', folder, ...out, '--hashed');
+    const hashed = written('ITLFile.tlv');
+    expect(hashed.length).toBeLessThan(whole.length / 2);
+    const phone = phoneLists();
+    expect(phone.arrived('itl', hashed)).toMatchObject({ outcome: 'installed' });
+    expect(phone.offersHttps()).toBe(true);
+    await pki('sign', folder, join(home, FILE), ...out);
+    expect(judgeSignedFile(`${FILE}.sgn`, written(`${FILE}.sgn`), phone.context()).outcome).toBe('verified');
+    const shown = certificateIn(written('cluster/call-manager.pem'), 'call-manager.pem');
+    expect(judgePeer(shown, 'CCM', phone.installed(), secure)).toEqual({ outcome: 'listed' });
   });
 
   it('rolls the call manager over: the phone takes the new list, then the new signatures, and the rollback list', async () => {

@@ -42,6 +42,7 @@ interface ListsTexts extends OutTexts {
   readonly state: string;
   readonly device?: readonly string[];
   readonly itlSigner: string;
+  readonly hashed?: boolean;
 }
 
 interface EncryptTexts extends OutTexts {
@@ -68,6 +69,7 @@ export function addPkiCommands(pki: Command, withOutput: WithOutput, ended: Ende
     .option('--state <state>', `of the cluster: ${CLUSTER_STATES.join(', ')}`, 'mixed')
     .option('--device <name>', 'writes CTL<name>.tlv and ITL<name>.tlv too; may be given again', gathered)
     .option('--itl-signer <name>', `${ITL_SIGNERS.join(' or ')}`, 'itl-recovery')
+    .option('--hashed', 'records hold digests of certificates instead of the certificates')
     .action((folder: string, texts: ListsTexts) => ended(lists(folder, texts)));
   withOutput(writing(pki.command('sign').argument('<folder>').argument('<files...>')))
     .description('signs files as the TFTP service does: NAME.sgn')
@@ -108,7 +110,8 @@ function lists(folder: string, texts: ListsTexts): ExitCode {
   const { pki, nodes } = readPkiFolder(folder);
   const state: ClusterState = oneOf('--state', texts.state, CLUSTER_STATES);
   const itlSigner = oneOf('--itl-signer', texts.itlSigner, ITL_SIGNERS);
-  const options = { pki, nodes, state, digest: digestOf(texts), now: unixNow(), itlSigner: pki[SERVICES[itlSigner]] };
+  const form = { state, digest: digestOf(texts), hashed: texts.hashed === true };
+  const options = { pki, nodes, ...form, now: unixNow(), itlSigner: pki[SERVICES[itlSigner]] };
   const made = { CTL: clusterCtl(options), ITL: clusterItl(options) };
   const devices = texts.device ?? [];
   const strange = devices.find((device) => !DEVICE_NAME.test(device));

@@ -194,6 +194,13 @@ export const TUNABLES = {
     'how often a phone with a secure profile asks for a CTL before it goes on without; 0 asks for ever, as loads before 8.5',
   ),
   'trust.listWait': number(2, [0, 600], 's', '?', 'security 8', 'wait between these tries'),
+  'tls.fips': choice(
+    'off',
+    ['off', 'on'],
+    '?',
+    'security 8',
+    'whether RSA keys of servers below 2048 bits are told in the status menu, as by a phone in FIPS mode',
+  ),
   'load.update': choice(
     'follow',
     ['follow', 'ignore'],

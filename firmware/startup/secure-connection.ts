@@ -1,4 +1,4 @@
-import type { KeySlot } from '../../hal/secure.ts';
+import type { CertificateFields, KeySlot } from '../../hal/secure.ts';
 import type { Instant } from '../../hal/timer.ts';
 import type { TlsHandshake } from '../../hal/tls.ts';
 import { SecureSocket } from '../net/secure-socket.ts';
@@ -47,6 +47,13 @@ const VERSION_REASONS: readonly string[] = Object.freeze([
   'unsupported protocol',
   'wrong ssl version',
 ]);
+
+const FIPS_RSA_BITS = 2048;
+
+function isShort(fields: CertificateFields | null): boolean {
+  const bits = /^RSA-(\d+)$/.exec(fields?.key ?? '')?.[1];
+  return bits !== undefined && Number(bits) < FIPS_RSA_BITS;
+}
 
 /** Opens TLS to exactly the servers that the trust lists name. */
 export class SecureConnections {
@@ -120,9 +127,13 @@ export class SecureConnections {
   #shaken({ host, remote, role }: SecureServer, own: KeySlot | null, handshake: TlsHandshake): void {
     const { trace, secure } = this.#phone.hal;
     const { version, cipher, peerCertificate, resumed } = handshake;
-    const peer = peerCertificate === null ? null : (secure.certificate(peerCertificate)?.subject ?? null);
-    const fields = { host, port: remote.port, role, outcome: 'complete', version, cipher, peer, own, resumed } as const;
-    trace.event('tls.handshake', fields);
+    const fields = peerCertificate === null ? null : secure.certificate(peerCertificate);
+    const peer = fields?.subject ?? null;
+    const { port } = remote;
+    trace.event('tls.handshake', { host, port, role, outcome: 'complete', version, cipher, peer, own, resumed });
+    if (this.#phone.hal.tunables['tls.fips'] === 'on' && isShort(fields)) {
+      this.#phone.status.report('Cert key size is not FIPS compliant');
+    }
   }
 
   #failed(server: SecureServer, own: KeySlot | null, reason: string): void {

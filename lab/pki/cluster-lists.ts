@@ -27,12 +27,15 @@ export interface ClusterListOptions {
   readonly now: number;
   /** Who signs the ITL; ITLRecovery unless given. */
   readonly itlSigner?: Identity;
+  /** Records hold digests of certificates instead of the certificates. */
+  readonly hashed?: boolean;
 }
 
 /** Tag 28: phones that know elliptic curves and HTTPS may use them. */
 const ADVANCED = [1, 1] as const;
 
-export function clusterCtl({ pki, nodes, state = 'mixed', digest, now }: ClusterListOptions): Uint8Array {
+export function clusterCtl(options: ClusterListOptions): Uint8Array {
+  const { pki, nodes, state = 'mixed', digest, now } = options;
   const { tokens, callManager, capf, itlRecovery } = pki;
   const first = nodes.slice(0, 1);
   const records = [
@@ -41,10 +44,11 @@ export function clusterCtl({ pki, nodes, state = 'mixed', digest, now }: Cluster
     ...recordsOf('CAPF', capf, first),
     ...recordsOf('SAST', itlRecovery, first),
   ];
-  return writeTrustList('ctl', records, { signer: tokens[0], digest, timestamp: now });
+  return writeTrustList('ctl', withForm(records, options), { signer: tokens[0], digest, timestamp: now });
 }
 
-export function clusterItl({ pki, nodes, state = 'mixed', digest, now, itlSigner }: ClusterListOptions): Uint8Array {
+export function clusterItl(options: ClusterListOptions): Uint8Array {
+  const { pki, nodes, state = 'mixed', digest, now, itlSigner } = options;
   const { callManager, capf, tftp, tvs, itlRecovery } = pki;
   const first = nodes.slice(0, 1);
   const isEmpty = state === 'rollback';
@@ -57,7 +61,11 @@ export function clusterItl({ pki, nodes, state = 'mixed', digest, now, itlSigner
     ...(isEmpty ? [] : recordsOf('CAPF', capf, first)),
   ];
   const signer = itlSigner ?? itlRecovery;
-  return writeTrustList('itl', records, { signer, digest, timestamp: now, signerVersion: ADVANCED });
+  return writeTrustList('itl', withForm(records, options), { signer, digest, timestamp: now, signerVersion: ADVANCED });
+}
+
+function withForm(records: readonly ListRecord[], { hashed = false }: ClusterListOptions): readonly ListRecord[] {
+  return hashed ? records.map((record) => ({ ...record, hashed })) : records;
 }
 
 function recordsOf(role: ListRecord['role'], identity: Identity | null, nodes: readonly ClusterNode[]): ListRecord[] {

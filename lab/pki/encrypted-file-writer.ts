@@ -1,6 +1,6 @@
 import { constants, createCipheriv, createHash, type KeyObject, publicEncrypt, randomBytes } from 'node:crypto';
 import * as tlv from '../../firmware/wire/tlv-container.ts';
-import { container, element, type SignOptions, signFile, u16 } from './signed-file-writer.ts';
+import { container, DIGEST_CODES, element, type SignOptions, signFile, u16 } from './signed-file-writer.ts';
 
 export type EncryptOptions = Omit<SignOptions, 'version' | 'encryption'> & {
   /** The phone's, out of its LSC or else its MIC; an RSA one. */
@@ -10,8 +10,6 @@ export type EncryptOptions = Omit<SignOptions, 'version' | 'encryption'> & {
 const BLOCK = 16;
 /** What the plain text is filled up with. */
 const FILLER = 0x0d;
-
-const DIGEST_CODES = { sha1: 1, sha256: 2, sha512: 3 } as const;
 
 const { TAGS } = tlv;
 

@@ -24,7 +24,8 @@ export interface SignOptions {
   readonly encryption?: readonly tlv.Element[];
 }
 
-const DIGEST_CODES: Readonly<Record<DigestAlgorithm, number>> = { sha1: 1, sha256: 2, sha512: 3 };
+/** Codes of tag 8, and of tag 12 in records. */
+export const DIGEST_CODES: Readonly<Record<DigestAlgorithm, number>> = { sha1: 1, sha256: 2, sha512: 3 };
 
 /** Codes of tag 11 by modulus length in bits. There is none for other lengths. */
 const MODULUS_CODES: Readonly<Record<number, number>> = { 512: 0, 1024: 1, 2048: 2, 4096: 3 };

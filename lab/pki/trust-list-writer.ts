@@ -1,8 +1,8 @@
-import { createPublicKey } from 'node:crypto';
+import { createHash, createPublicKey } from 'node:crypto';
 import * as tlv from '../../firmware/wire/tlv-container.ts';
 import { derValues } from '../../hal/host/der.ts';
 import type { Ipv4 } from '../../hal/nic.ts';
-import { element, fieldsOf, type SignOptions, signFile, text, u16, u32 } from './signed-file-writer.ts';
+import { DIGEST_CODES, element, fieldsOf, type SignOptions, signFile, text, u16, u32 } from './signed-file-writer.ts';
 
 /** Codes of tag 4 of a record. */
 export const ROLE_CODES = { SAST: 0, CCM: 1, 'CCM+TFTP': 2, TFTP: 3, CAPF: 4, 'APP-SERVER': 7, TVS: 21 } as const;
@@ -13,6 +13,8 @@ export interface ListRecord {
   readonly certificate: Uint8Array | null;
   readonly dnsName: string;
   readonly address: Ipv4;
+  /** The certificate is left out, and its digest stands there instead. */
+  readonly hashed?: boolean;
 }
 
 export type ListOptions = Omit<SignOptions, 'filename' | 'version' | 'encryption'>;
@@ -33,7 +35,7 @@ export function writeTrustList(
   return signFile(payload, { ...options, filename: FILENAMES[kind], version: [1, 2] });
 }
 
-function recordElements({ role, certificate, dnsName, address }: ListRecord): tlv.Element[] {
+function recordElements({ role, certificate, dnsName, address, hashed = false }: ListRecord): tlv.Element[] {
   const dns = element(RECORD_TAGS.dnsName, text(dnsName));
   const code = element(RECORD_TAGS.function, u16(ROLE_CODES[role]));
   const ip = element(RECORD_TAGS.ipAddress, u32(address));
@@ -47,8 +49,18 @@ function recordElements({ role, certificate, dnsName, address }: ListRecord): tl
     element(RECORD_TAGS.serialNumber, Buffer.from(serial, 'hex')),
     element(RECORD_TAGS.publicKey, recordKey(publicKey)),
     element(RECORD_TAGS.signature, signatureIn(certificate)),
-    element(RECORD_TAGS.certificate, certificate),
+    ...(hashed ? [] : [element(RECORD_TAGS.certificate, certificate)]),
     ip,
+    ...(hashed ? digestElements(certificate) : []),
+  ];
+}
+
+/** Which digest: SHA-256, under the code that headers use. */
+function digestElements(certificate: Uint8Array): tlv.Element[] {
+  const digest = createHash('sha256').update(certificate).digest();
+  return [
+    element(RECORD_TAGS.certificateHash, digest),
+    element(RECORD_TAGS.hashAlgorithm, Uint8Array.of(DIGEST_CODES.sha256)),
   ];
 }
 

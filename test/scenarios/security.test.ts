@@ -85,6 +85,14 @@ function heard(world: TestWorld): number {
   return alarms + registrations + keepalives + tokens + unknown + garbled;
 }
 
+describe('a phone in FIPS mode', () => {
+  it('says of servers with short keys that they are', async () => {
+    const world = secureWorld('encrypted', { tunables: { 'tls.fips': 'on' } });
+    await world.runHeldUntil('registration.accepted');
+    expect(world.statuses()).toContain('Cert key size is not FIPS compliant');
+  });
+});
+
 describe('lists that the user erases', () => {
   it('are gone, and the next ones are taken on trust', async () => {
     const world = secureWorld('encrypted');
