@@ -144,9 +144,9 @@ export class ConfigurationStage implements Stage {
     }
     for (const remark of parsed.remarks) hal.trace.debug(`${name}: ${remark}`);
     const own = parsed.root === 'device';
-    const problem = own ? null : defaultFileRefusal(parsed);
-    if (problem !== null) {
-      this.#fail(now, problem);
+    if (!own && parsed.autoRegistration === false && !hal.board.model.autoRegistration.triesWhenDisabled) {
+      // The default file of a cluster that takes no unknown phones says so.
+      this.#fail(now, 'autoregister.disabled');
       return;
     }
     if (own && this.#needsAnother(now, name, parsed, by !== null)) return;
@@ -222,9 +222,4 @@ export class ConfigurationStage implements Stage {
     const at = now + this.#phone.hal.tunables['config.retryLoop'] * SECOND;
     this.#output = { kind: 'failed', reason, retry: { at, from: 'ctl-file' } };
   }
-}
-
-/** The default file of a cluster that takes no unknown phones says so. */
-function defaultFileRefusal(configuration: PhoneConfiguration): string | null {
-  return configuration.autoRegistration === false ? 'autoregister.disabled' : null;
 }
