@@ -195,15 +195,6 @@ export interface TraceEvents {
     outcome: 'connected' | 'failed' | 'lost';
     reason?: string;
   };
-  /** A connection to a call manager with which the phone is not registered: for failing over to it, or for going back to it. */
-  'callmanager.standby': {
-    host: string;
-    port: number;
-    transport: 'tcp' | 'tls' | 'udp';
-    priority: number;
-    outcome: 'connected' | 'failed' | 'lost';
-    reason?: string;
-  };
   'registration.accepted': {
     host: string;
     port: number;
