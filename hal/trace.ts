@@ -243,7 +243,6 @@ export interface TraceEvents {
   /** `seconds` from the end of one registration to the beginning of the other. */
   failover: { from: string; to: string; cause: string; seconds: number };
   failback: { from: string; to: string; cause: string; seconds: number };
-  failback: { from: string; to: string; cause: string; seconds: number };
   'keepalive.late': { by: number };
   panel: {
     leds: Readonly<Record<string, string>>;
