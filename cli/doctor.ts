@@ -1,39 +1,52 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import type { Command } from 'commander';
 import { hostFacts, refuseInterface } from '../fleet/public.ts';
 import { libc } from '../hal/host/libc.ts';
 import { MachineLack } from '../hal/host/machine-lack.ts';
 import { interfaceIndex } from '../hal/host/network-interface.ts';
 import { imageDirectory } from '../images/public.ts';
+import type { Finding } from '../probe/public.ts';
 import { DEVELOPMENT_KEY_ID } from '../storage/development-key.ts';
+import { lookAtNetwork, type NetworkTexts } from './doctor-network.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { Output, type OutputOptions } from './output.ts';
 import { nicOf } from './real-run.ts';
-
-/** `missing`: nothing runs without it. `limited`: something does not; `remedy` says what to do. */
-type State = 'ok' | 'limited' | 'missing';
-
-interface Finding {
-  readonly check: string;
-  readonly state: State;
-  readonly found: string;
-  readonly remedy: string | null;
-}
 
 const MINIMUM_NODE = [20, 19] as const;
 
 /** linux/capability.h. */
 const CAP_NET_RAW = 13n;
 
-export interface DoctorTexts extends OutputOptions {
-  readonly nic?: string;
+export interface DoctorTexts extends OutputOptions, NetworkTexts {
+  /** Looks at the network behind the interface too. */
+  readonly network?: boolean;
 }
 
-/** `sepia doctor`: can this machine run it? With `--nic`, on that interface? */
-export function doctor(texts: DoctorTexts): ExitCode {
+export function doctorCommand(command: Command): Command {
+  return command
+    .description('says whether this machine can run it, and what to do where not')
+    .option('--nic <nic>', 'an interface that is to carry phones')
+    .option('--network', 'looks at the network behind it as a phone would, with less than 60 frames; registers nothing')
+    .option('--vlan <id>', 'with --network: the voice VLAN, where the switch names none or another')
+    .option('--model <m>', 'with --network: which model to look like', '7975')
+    .option('--mac <mac>', 'with --network: its MAC address; auto makes a locally administered one', 'auto')
+    .option('--static <address>', 'with --network: ADDRESS/LENGTH,ROUTER for the files and ports; needs --tftp')
+    .option('--tftp <addresses>', 'with --network: A or A,B instead of what DHCP says')
+    .option('--no-borrow', 'with --network: without --static, leaves out what needs an address')
+    .option('--nic-in-use-ok', 'with --network: allows an interface that this machine uses itself');
+}
+
+/** `sepia doctor`: can this machine run it? With `--nic`, on that interface? With `--network`, is the network behind it as phones need it? */
+export async function doctor(texts: DoctorTexts): Promise<ExitCode> {
   const output = new Output(texts);
   const nic = texts.nic === undefined ? null : nicOf(texts.nic);
-  const findings = [
+  const tell = (finding: Finding): void => {
+    output.object(finding);
+    const remedy = finding.remedy === null ? '' : `: ${finding.remedy}`;
+    output.line(`${finding.state.padEnd(7)}  ${finding.check.padEnd(11)}  ${finding.found}${remedy}`);
+  };
+  const machine = [
     checkNode(),
     checkNpm(),
     checkImages(),
@@ -42,12 +55,16 @@ export function doctor(texts: DoctorTexts): ExitCode {
     bootKey(),
     ...(nic?.kind === 'af-packet' ? checkInterface(nic.interface) : []),
   ];
-  for (const finding of findings) {
-    output.object(finding);
-    const remedy = finding.remedy === null ? '' : `: ${finding.remedy}`;
-    output.line(`${finding.state.padEnd(7)}  ${finding.check.padEnd(11)}  ${finding.found}${remedy}`);
-  }
-  return findings.some(({ state }) => state === 'missing') ? EXIT.machineLacks : EXIT.done;
+  for (const finding of machine) tell(finding);
+  if (machine.some(({ state }) => state === 'missing')) return EXIT.machineLacks;
+  if (texts.network !== true) return EXIT.done;
+  let isWell = true;
+  const found = (finding: Finding): void => {
+    isWell &&= finding.state !== 'missing';
+    tell(finding);
+  };
+  await lookAtNetwork(texts, found, (text) => output.line(text));
+  return isWell ? EXIT.done : EXIT.failed;
 }
 
 function checkNode(): Finding {

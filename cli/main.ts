@@ -14,7 +14,7 @@ import {
 } from '../images/public.ts';
 import { PkiFolderError } from '../lab/public.ts';
 import { type DemoTexts, demo, demoCommand } from './demo.ts';
-import { type DoctorTexts, doctor } from './doctor.ts';
+import { type DoctorTexts, doctor, doctorCommand } from './doctor.ts';
 import { EXIT } from './exit-code.ts';
 import { addFlashCommands } from './flash.ts';
 import { type FleetPlanTexts, type FleetTexts, fleet, fleetCommand, fleetPlan, fleetPlanCommand } from './fleet.ts';
@@ -76,11 +76,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   addPkiCommands(labProgram.command('pki'), withOutput, ended);
   addImageCommands(program.command('image'), withOutput, ended);
   addFlashCommands(program.command('flash'), withOutput, ended);
-  withOutput(program.command('doctor').description('says whether this machine can run it, and what to do where not'))
-    .option('--nic <nic>', 'an interface that is to carry phones')
-    .action((options: DoctorTexts) => {
-      status = doctor(options);
-    });
+  withOutput(doctorCommand(program.command('doctor'))).action(async (options: DoctorTexts) => {
+    status = await doctor(options);
+  });
   withOutput(program.command('inspect').argument('<files...>').description('says what files are and what is in them'))
     .option('--as <name>', 'the name under which a phone asked for the file')
     .option('--ctl <file>', 'the CTL that the phone has installed')

@@ -2,8 +2,16 @@ import type { Ipv4 } from '../../hal/nic.ts';
 import { type Instant, SECOND } from '../../hal/timer.ts';
 import type { TunableValues } from '../../hal/tunables.ts';
 import { isMalformed } from '../malformed.ts';
-import type { ConnectOptions, Endpoint, Mark, TcpGone, TcpSink, TcpSocket, UdpSocket } from '../net/sockets.ts';
-import type { Stack } from '../net/stack.ts';
+import type {
+  ConnectOptions,
+  Endpoint,
+  Mark,
+  Sockets,
+  TcpGone,
+  TcpSink,
+  TcpSocket,
+  UdpSocket,
+} from '../net/sockets.ts';
 import type { FileOutcome, FileSink } from '../protocols/file-outcome.ts';
 import { HTTP_PORT, HTTPS_PORT, HttpClient, type HttpOut } from '../protocols/http.ts';
 import { TftpClient, type TftpEndpoint, type TftpOut } from '../protocols/tftp.ts';
@@ -37,7 +45,7 @@ export class TftpDownload implements Download {
   readonly #client: TftpClient;
   readonly #socket: UdpSocket;
 
-  constructor(stack: Stack, tunables: TunableValues, now: Instant, request: DownloadRequest) {
+  constructor(stack: Sockets, tunables: TunableValues, now: Instant, request: DownloadRequest) {
     const { name, server, maxSize, sink, mark } = request;
     const client = new TftpClient(tunables);
     const received = (at: Instant, payload: Uint8Array, from: TftpEndpoint): void => {
@@ -75,14 +83,14 @@ export class TftpDownload implements Download {
 
 /** A TCP connection for each file. */
 export class HttpDownload implements Download, TcpSink {
-  readonly #stack: Stack;
+  readonly #stack: Sockets;
   readonly #tunables: TunableValues;
   readonly #client: HttpClient;
   readonly #mark: Mark;
   readonly #https: OpenSecurely | null;
   #socket: TcpSocket | null = null;
 
-  constructor(stack: Stack, tunables: TunableValues, now: Instant, request: DownloadRequest) {
+  constructor(stack: Sockets, tunables: TunableValues, now: Instant, request: DownloadRequest) {
     const { name, server, maxSize, sink, mark, https } = request;
     this.#mark = mark;
     this.#https = https;

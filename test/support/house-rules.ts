@@ -104,6 +104,8 @@ export const ROOMS: readonly Room[] = [
     rooms: ['firmware', 'firmware/wire', 'firmware/net', 'storage', ...HAL],
     packages: ['node:*', '@peculiar/x509'],
   },
+  // A station with the phone's own network, looked through from outside.
+  { name: 'probe', has: /^probe\//, rooms: [...FIRMWARE, ...HAL], packages: ['node:*'] },
   {
     name: 'fleet',
     has: /^fleet\//,
@@ -115,7 +117,7 @@ export const ROOMS: readonly Room[] = [
     name: 'cli',
     has: /^(cli|web)\//,
     rooms: ['device', 'storage', 'bootloader', ...HAL],
-    files: ['lab/public.ts', 'images/public.ts', 'fleet/public.ts'],
+    files: ['lab/public.ts', 'images/public.ts', 'fleet/public.ts', 'probe/public.ts'],
     packages: ['node:*', 'commander', 'yaml'],
   },
 ];
