@@ -81,6 +81,8 @@ export interface ConnectOptions {
   readonly connectTimeout?: number;
   /** RFC 5482: gives up when written data stays unacknowledged for this long. */
   readonly userTimeout?: number;
+  /** After so much silence the peer is asked whether it is still there (RFC 9293 3.8.4), and given up after the user timeout; 0 and absent: never. */
+  readonly keepAlive?: number;
   readonly mark?: Mark;
 }
 

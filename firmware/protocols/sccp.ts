@@ -16,25 +16,24 @@ import { type Duration, earlier, type Instant, NEVER, SECOND } from '../../hal/t
 import type { TunableValues } from '../../hal/tunables.ts';
 import type { Machine } from '../machine.ts';
 import { isMalformed } from '../malformed.ts';
-import { alarmText, type OutOfServiceReason } from '../wire/sccp/alarm.ts';
-import { ALARM_SEVERITY, RESET, UNREGISTER_ACK, UNREGISTER_REASON } from '../wire/sccp/codes.ts';
+import { RESET, UNREGISTER_ACK, UNREGISTER_REASON } from '../wire/sccp/codes.ts';
 import { shown } from '../wire/sccp/labels.ts';
 import * as sccp from '../wire/sccp/message.ts';
 import { FrameStream } from '../wire/sccp/stream.ts';
+import type { CallMedia, CallView } from './calls.ts';
+import { SccpCalls } from './sccp/calls.ts';
 import { Dialogue, type SccpFeature, type SccpLine } from './sccp/dialogue.ts';
 import { type SccpDisplay, Screen } from './sccp/display.ts';
+import type { ConnectionGone, LostWhy } from './sccp/loss.ts';
 import {
   capabilitiesMessage,
   dialectOf,
-  ipPortMessage,
-  registerMessage,
+  type LastAlarm,
+  openingMessages,
   type SccpIdentity,
   tokenMessage,
 } from './sccp/offer.ts';
 import { SoftKeyTemplate } from './sccp/soft-keys.ts';
-
-/** How a connection ended, in the words of the TCP layer. */
-export type ConnectionGone = 'closed' | 'reset' | 'refused' | 'timeout' | 'unreachable' | 'aborted';
 
 export type SccpIn =
   | { readonly kind: 'connected'; readonly ownAddress: Ipv4 }
@@ -42,25 +41,15 @@ export type SccpIn =
   | { readonly kind: 'gone'; readonly why: ConnectionGone }
   | {
       readonly kind: 'register';
-      /** Why the phone was last out of service; `unknownId` belongs to `invalid-message`. */
-      readonly alarm: { readonly reason: OutOfServiceReason; readonly unknownId?: number; readonly xml?: string };
+      readonly alarm: LastAlarm;
       /** `versionStamp` of the configuration file, empty when it has none. */
       readonly versionStamp: string;
     }
   /** Asks, on a connection that is not registered, whether this node would take the phone (failback). */
   | { readonly kind: 'request-token' }
   | { readonly kind: 'unregister'; readonly reason?: 'unknown' | 'power-save' }
-  | { readonly kind: 'key'; readonly key: Key }
-  /** A key, a media acknowledgement: what the phone has to say while registered. Ignored in other states. */
-  | { readonly kind: 'send'; readonly message: sccp.Outgoing };
-
-export type LostWhy =
-  | 'keepalive-timeout'
-  | 'register-timeout'
-  | 'framing'
-  | 'invalid-message'
-  | Exclude<ConnectionGone, 'timeout'>
-  | 'tcp-timeout';
+  /** Ignored while the phone is not registered. */
+  | { readonly kind: 'key'; readonly key: Key };
 
 export type SccpOut =
   | { readonly kind: 'write'; readonly octets: Uint8Array }
@@ -92,7 +81,8 @@ export type SccpOut =
   /** `local` is the broken-down time of the server's zone for this phone, as [year, month, day, hour, minute, second]. */
   | { readonly kind: 'time'; readonly systemTime: number; readonly local: readonly number[] }
   | { readonly kind: 'keepalive-late'; readonly by: Duration }
-  /** About calls and media: for the telephone proper. */
+  | { readonly kind: 'call'; readonly call: CallView }
+  /** What means nothing to this machine. */
   | { readonly kind: 'message'; readonly message: sccp.Message };
 
 type State =
@@ -132,10 +122,12 @@ export interface SccpClientOptions extends SccpIdentity {
   readonly deviceName: string;
   readonly mac: Mac;
   readonly load: string;
-  /** Between keepalives while not registered, as another call manager of the cluster said; 0 or absent: `sccp.standbyKeepalive`. */
+  /** Between keepalives while not registered, as another call manager of the cluster said; otherwise `sccp.standbyKeepalive`. */
   readonly standbySeconds?: number;
   readonly tunables: TunableValues;
   readonly rng: Rng;
+  /** Without it the phone makes no sound in its calls. */
+  readonly media?: CallMedia;
 }
 
 export class SccpClient implements Machine<SccpIn, SccpOut> {
@@ -151,17 +143,20 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
   #keepaliveInterval: Duration;
   #standbyInterval: Duration;
   #dateTemplate = '';
+  /** The programmable buttons, type and instance in turn. */
+  #buttons = '';
+  /** Made when there is something about calls for the first time. */
+  #calls: SccpCalls | null = null;
   #keepaliveAt: Instant = NEVER;
   /** Keepalives sent since the last answer. */
   #unanswered = 0;
+  /** When the last keepalive that may go unanswered counts as missed; `NEVER` while there are more. */
+  #missedAt: Instant = NEVER;
 
   constructor(options: SccpClientOptions) {
     this.#options = options;
     this.#dialect = dialectOf(options.model, options.model.sccp.version);
-    this.#keepaliveInterval = intervalOf(
-      options.standbySeconds ?? 0,
-      options.tunables['sccp.standbyKeepalive'] * SECOND,
-    );
+    this.#keepaliveInterval = (options.standbySeconds ?? options.tunables['sccp.standbyKeepalive']) * SECOND;
     this.#standbyInterval = this.#keepaliveInterval;
   }
 
@@ -193,14 +188,15 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
       case 'unregister':
         this.#unregister(now, UNREGISTER_REASON[input.reason === 'power-save' ? 'powerSave' : 'unknown']);
         return;
-      case 'send':
-        if (this.#state.kind === 'registered') this.#send(input.message);
+      case 'key':
+        if (this.#state.kind === 'registered') this.#callsOf().press(now, input.key);
         return;
     }
   }
 
   dispatch(now: Instant, emit: (out: SccpOut) => void): void {
     this.#expire(now);
+    if (this.#state.kind === 'over' && this.#calls !== null) this.#endCalls(now, this.#calls);
     if (this.#screenChanged) {
       this.#screenChanged = false;
       this.#out.push({ kind: 'display', display: this.#screen.shows() });
@@ -214,7 +210,7 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
   pollAt(): Instant {
     if (this.#out.length > 0 || this.#screenChanged) return 0;
     if (this.#state.kind === 'idle' || this.#state.kind === 'over') return NEVER;
-    const deadline = earlier(this.#keepaliveAt, this.#screen.expiresAt());
+    const deadline = earlier(earlier(this.#keepaliveAt, this.#missedAt), this.#screen.expiresAt());
     return 'giveUpAt' in this.#state ? earlier(deadline, this.#state.giveUpAt) : deadline;
   }
 
@@ -232,6 +228,7 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
     if (state.kind !== 'over') return;
     this.#stream.clear();
     this.#keepaliveAt = NEVER;
+    this.#missedAt = NEVER;
   }
 
   #send(m: sccp.Outgoing): void {
@@ -254,20 +251,10 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
   }
 
   #register(now: Instant, { alarm, versionStamp }: Extract<SccpIn, { kind: 'register' }>): void {
-    const { model, deviceName, load, tunables, rng } = this.#options;
     this.#enter({ kind: 'registering', giveUpAt: now + this.#seconds('sccp.registerTimeout') });
-    const invalid = alarm.reason === 'invalid-message';
-    this.#send({
-      type: 'Alarm',
-      severity: invalid ? ALARM_SEVERITY.critical : ALARM_SEVERITY.informational,
-      text: alarmText(deviceName, load, alarm.reason, alarm.unknownId),
-      // The address in network order, read as the little-endian number that the field is.
-      param2: invalid ? 0 : swapped(this.#ownAddress),
-    });
-    if (alarm.xml !== undefined) this.#send({ type: 'XMLAlarm', xml: asciiWithNul(alarm.xml) });
-    this.#send(registerMessage(this.#options, this.#ownAddress, versionStamp, tunables));
-    const ipPort = ipPortMessage(model, rng.u32());
-    if (ipPort !== null) this.#send(ipPort);
+    const { tunables, rng } = this.#options;
+    const opening = openingMessages(this.#options, this.#ownAddress, alarm, versionStamp, tunables, rng.u32());
+    for (const m of opening) this.#send(m);
   }
 
   #unregister(now: Instant, reason: number): void {
@@ -284,6 +271,7 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
   /** Everything that becomes due by the passing of time. */
   #expire(now: Instant): void {
     if (this.#screen.expire(now)) this.#screenChanged = true;
+    if (now >= this.#missedAt) this.#finish({ kind: 'lost', why: 'keepalive-timeout' });
     if (now >= this.#keepaliveAt) this.#keepalive(now);
     const state = this.#state;
     if (!('giveUpAt' in state) || now < state.giveUpAt) return;
@@ -307,12 +295,10 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
   #keepalive(now: Instant): void {
     const late = now - this.#keepaliveAt;
     if (late > LATE) this.#out.push({ kind: 'keepalive-late', by: late });
-    if (this.#unanswered >= this.#options.tunables['sccp.keepaliveMisses']) {
-      this.#finish({ kind: 'lost', why: 'keepalive-timeout' });
-      return;
-    }
+    const { 'sccp.keepaliveMisses': misses, 'sccp.keepaliveGrace': grace } = this.#options.tunables;
     this.#unanswered++;
     this.#send({ type: 'KeepAliveReq' });
+    if (this.#unanswered >= misses) this.#missedAt = earlier(this.#missedAt, now + grace * SECOND);
     this.#keepaliveAt = (late > LATE ? now : this.#keepaliveAt) + this.#keepaliveInterval;
   }
 
@@ -331,6 +317,7 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
     switch (m.type) {
       case 'KeepAliveAck':
         this.#unanswered = 0;
+        this.#missedAt = NEVER;
         return;
       case 'RegisterAck':
         this.#accepted(now, m);
@@ -386,6 +373,9 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
       this.#finish({ kind: 'lost', why: 'invalid-message', unknownId: m.id });
       return;
     }
+    if (this.#calls !== null || beginsCall(m)) {
+      if (this.#callsOf().take(now, m)) return;
+    }
     if (this.#screen.take(now, m, this.#template)) {
       this.#screenChanged = true;
       return;
@@ -402,6 +392,7 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
     this.#standbyInterval = intervalOf(ack.secondaryKeepAliveInterval, this.#standbyInterval);
     this.#keepaliveAt = now + this.#keepaliveInterval;
     this.#unanswered = 0;
+    this.#missedAt = NEVER;
     this.#dateTemplate = ack.dateTemplate;
     const dialogue = new Dialogue(this.#dialect.version);
     this.#enter({ kind: 'dialogue', dialogue, giveUpAt: NEVER });
@@ -419,6 +410,7 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
       return;
     }
     this.#enter(REGISTERED);
+    this.#buttons = dialogue.buttons();
     this.#out.push({
       kind: 'registered',
       lines: dialogue.lines(),
@@ -432,6 +424,33 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
     });
   }
 
+  #callsOf(): SccpCalls {
+    this.#calls ??= new SccpCalls(
+      {
+        send: (m) => this.#send(m),
+        softKeys: () => this.#screen.softKeys,
+        call: (call) => this.#out.push({ kind: 'call', call }),
+        predialed: (digits) => {
+          this.#screen.typed = digits;
+          this.#screenChanged = true;
+        },
+      },
+      this.#dialect.version,
+      this.#buttons,
+      this.#options.media ?? null,
+    );
+    return this.#calls;
+  }
+
+  /** What became of the calls is told before what became of the registration. */
+  #endCalls(now: Instant, calls: SccpCalls): void {
+    const after = this.#out;
+    this.#out = [];
+    this.#calls = null;
+    calls.end(now);
+    this.#out.push(...after);
+  }
+
   #unregisterAnswered(status: number): void {
     if (this.#state.kind !== 'unregistering') return;
     if (status !== UNREGISTER_ACK.notAcknowledged) {
@@ -441,6 +460,11 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
     this.#enter(REGISTERED);
     this.#out.push({ kind: 'unregister-refused' });
   }
+}
+
+/** What a phone without a call hears of its first one. */
+function beginsCall({ type }: sccp.Message): boolean {
+  return type === 'CallState' || type === 'CallInfo' || type === 'CallInfoDynamic' || type === 'OpenReceiveChannel';
 }
 
 /** Answers to the dialogue's own requests: of no interest to anybody else, whenever they come. */
@@ -463,35 +487,4 @@ function isAnswer(m: sccp.Message): boolean {
 
 function intervalOf(seconds: number, fallback: Duration): Duration {
   return seconds === 0 ? fallback : Math.min(seconds, MAX_INTERVAL_SECONDS) * SECOND;
-}
-
-function swapped(address: Ipv4): number {
-  return (((address & 0xff) << 24) | ((address & 0xff00) << 8) | ((address >>> 8) & 0xff00) | (address >>> 24)) >>> 0;
-}
-
-function asciiWithNul(text: string): Uint8Array {
-  const octets = new Uint8Array(text.length + 1);
-  for (let k = 0; k < text.length; k++) octets[k] = text.charCodeAt(k);
-  return octets;
-}
-
-/** What the next Alarm says after this loss. */
-export function outOfServiceReason(why: LostWhy): OutOfServiceReason {
-  switch (why) {
-    case 'keepalive-timeout':
-    case 'invalid-message':
-    case 'tcp-timeout':
-    case 'unreachable':
-      return why;
-    case 'register-timeout':
-      return 'registration-timeout';
-    case 'reset':
-    case 'refused':
-      return 'cm-reset-tcp';
-    case 'closed':
-      return 'cm-closed-tcp';
-    case 'framing':
-    case 'aborted':
-      return 'cm-aborted-tcp';
-  }
 }

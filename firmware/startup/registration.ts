@@ -178,7 +178,7 @@ export class Registration implements TcpSink {
       return;
     }
     const connectTimeout = hal.tunables['sccp.connectTimeout'] * SECOND;
-    const options = { connectTimeout, userTimeout: USER_TIMEOUT };
+    const options = { connectTimeout, userTimeout: USER_TIMEOUT, keepAlive: this.#keepAlive() };
     if (secure === null) this.#tcp = stack.connect(now, { address: this.#address, port }, this, options);
     else {
       this.#openBy = now + connectTimeout;
@@ -186,6 +186,12 @@ export class Registration implements TcpSink {
         this.#secureFailure = reason;
       });
     }
+  }
+
+  /** Over SCCP the phone speaks every half minute; over SIP it is silent for two. */
+  #keepAlive(): number {
+    const { hal, facts } = this.#phone;
+    return facts.configuration!.sip === undefined ? 0 : hal.tunables['sip.tcpKeepalive'] * SECOND;
   }
 
   #ready(now: Instant, own: { readonly ownAddress: number; readonly ownPort: number }): void {
@@ -232,7 +238,9 @@ function clientOf(
   const { model, deviceName, mac } = hal.board;
   const identity = { model, deviceName, mac, load: boot.load };
   const named = facts.configuration!.sip;
-  if (named === undefined) return new SccpClient({ ...identity, standbySeconds, tunables, rng });
+  if (named === undefined) {
+    return new SccpClient({ ...identity, ...(standbySeconds > 0 ? { standbySeconds } : {}), tunables, rng });
+  }
   // TLS that the lists do not allow is TCP, and says so.
   const settings = named.transport === transport ? named : { ...named, transport };
   const inactive = boot.services.slots().find(({ slot, running }) => !running && slot !== 'recovery');

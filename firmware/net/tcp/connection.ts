@@ -52,6 +52,8 @@ export class Connection implements TcpSocket, Due {
   readonly remotePort: number;
   readonly mark: Mark;
   readonly userTimeout: Duration;
+  /** Silence after which the peer is probed; 0: never. */
+  readonly keepAlive: Duration;
   /** Null for a connection we opened. */
   readonly listener: Listener | null;
   /** The next connection of the same hash. */
@@ -101,6 +103,8 @@ export class Connection implements TcpSocket, Due {
   retransmitAt: Instant = NEVER;
   /** A delayed acknowledgment goes out. */
   acknowledgeAt: Instant = NEVER;
+  /** The peer is probed unless it is heard before. */
+  keepAliveAt: Instant = NEVER;
   /** Connect timeout, user timeout, end of TIME-WAIT or FIN-WAIT-2, by state. */
   giveUpAt: Instant = NEVER;
   /** No challenge ACK before this (RFC 5961 section 7). */
@@ -115,6 +119,9 @@ export class Connection implements TcpSocket, Due {
   ackNow = false;
   /** The segment at `sndUna` must be sent again with the next dispatch (fast retransmit). */
   resend = false;
+  /** A keep-alive must go out with the next dispatch; one is out and not answered. */
+  probeNow = false;
+  probing = false;
   /** Segments received since we last acknowledged. */
   unacknowledged = 0;
   /** A `write` was cut short and the sink waits for `writable`. */
@@ -128,7 +135,13 @@ export class Connection implements TcpSocket, Due {
     context: TcpContext,
     local: Endpoint,
     remote: Endpoint,
-    options: { mark: Mark; userTimeout: Duration; initialSequence: Sequence; peer: TcpSink | Listener },
+    options: {
+      mark: Mark;
+      userTimeout: Duration;
+      keepAlive: Duration;
+      initialSequence: Sequence;
+      peer: TcpSink | Listener;
+    },
   ) {
     this.context = context;
     this.localAddress = local.address;
@@ -137,6 +150,7 @@ export class Connection implements TcpSocket, Due {
     this.remotePort = remote.port;
     this.mark = options.mark;
     this.userTimeout = options.userTimeout;
+    this.keepAlive = options.keepAlive;
     const passive = 'accept' in options.peer;
     this.listener = 'accept' in options.peer ? options.peer : null;
     this.sink = 'accept' in options.peer ? null : options.peer;

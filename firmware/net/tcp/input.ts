@@ -8,6 +8,7 @@ import { hold, takeReady } from './reassembly.ts';
 import { handshakeDone, measured } from './round-trip.ts';
 import { ahead, plus } from './sequence.ts';
 import { DEFAULT_MSS, MINIMUM_MSS, OWN_MSS } from './settings.ts';
+import { heard } from './timeouts.ts';
 
 const { fin: FIN, syn: SYN, rst: RST, ack: ACK } = tcp.FLAG;
 
@@ -37,6 +38,7 @@ export function arrive(
     receiveReset(context, now, connection, segment);
     return;
   }
+  heard(now, connection);
   if ((segment.flags & SYN) !== 0) {
     challenge(now, connection);
     return;
@@ -152,6 +154,7 @@ function establish(context: TcpContext, now: Instant, connection: Connection): v
   connection.enter('ESTABLISHED');
   if (connection.closing) connection.enter('FIN-WAIT-1');
   connection.giveUpAt = connection.isOutstanding ? now + connection.userTimeout : NEVER;
+  heard(now, connection);
   if (connection.listener === null) connection.sink!.connected(now);
   else {
     connection.listener.halfOpen--;

@@ -51,6 +51,11 @@ export class Output {
     }
     if (connection.resend) this.#resend(now, connection);
     while (this.#sendNext(now, connection));
+    if (connection.probeNow) {
+      // An octet that the peer has long acknowledged, and none of them at that: it can only say what it expects.
+      connection.probeNow = false;
+      this.#send(now, connection, plus(connection.sndUna, -1), ACK, 0);
+    }
     if (connection.ackNow) this.#send(now, connection, connection.sndNxt, ACK, 0);
     if (this.#isBlocked(connection)) connection.retransmitAt = now + this.#probeInterval(connection);
     return true;

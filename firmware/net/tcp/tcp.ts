@@ -248,11 +248,11 @@ export class Tcp implements TcpContext {
     port: number,
     remote: Endpoint,
     peer: TcpSink | Listener,
-    { mark = this.defaultMark, userTimeout = this.settings.userTimeout }: ConnectOptions,
+    { mark = this.defaultMark, userTimeout = this.settings.userTimeout, keepAlive = 0 }: ConnectOptions,
   ): Connection {
     const local = { address: this.#network.address, port };
     const initialSequence = this.#initialSequence(now, port, remote);
-    return new Connection(this, local, remote, { mark, userTimeout, initialSequence, peer });
+    return new Connection(this, local, remote, { mark, userTimeout, keepAlive, initialSequence, peer });
   }
 
   /** RFC 6528: a clock of 4 microseconds, offset by a secret function of the tuple (a seeded hash, not the RFC's MD5). */
