@@ -1,24 +1,31 @@
 import type { Command } from 'commander';
-import { deviceName, formatMac } from '../device/identity.ts';
+import { deviceName } from '../device/identity.ts';
 import {
   AddressList,
+  FIRST_NUMBER,
   fleetResult,
-  MOST_PHONES,
   macPlan,
   RealRules,
   RealWorld,
+  type RealWorldOptions,
+  type Running,
   reachesOthers,
-  VirtualWorld,
+  SHARD_TYPES,
+  ShardedRun,
+  type ShardPlan,
   type World,
 } from '../fleet/public.ts';
 import { countsText } from './conclude.ts';
-import { EXIT, type ExitCode } from './exit-code.ts';
-import { Output, type OutputOptions } from './output.ts';
+import type { ExitCode } from './exit-code.ts';
+import { readCount, withPlanOptions } from './fleet-plan.ts';
+import { readLoad } from './image.ts';
+import { Output } from './output.ts';
 import { type PhoneKindTexts, warnOfUnsigned, withPhoneKind } from './phone-options.ts';
 import { Progress } from './progress.ts';
 import { nicOf, rangeText, readMacRun, refuseBefore, tunablesOn } from './real-run.ts';
 import { type RunTexts, readRunOptions, withRunOptions } from './run-options.ts';
-import { Session } from './session.ts';
+import { type RunEnd, Session } from './session.ts';
+import type { StopSignals } from './stop-signals.ts';
 import { UsageError } from './usage-error.ts';
 import { model, positiveNumber, protocolOf, wholeNumber } from './values.ts';
 
@@ -31,13 +38,9 @@ export interface FleetTexts extends RunTexts, PhoneKindTexts {
   readonly expect?: string;
   readonly nicInUseOk?: boolean;
   readonly autoRegister?: boolean;
-}
-
-export interface FleetPlanTexts extends OutputOptions {
-  readonly count?: string;
-  readonly model: string;
-  readonly run?: string;
-  readonly firstNumber: string;
+  readonly shards: string;
+  readonly heap: string;
+  readonly upgrade?: string;
 }
 
 /** Phones a second: what a network that others use can bear, and what a virtual one can. */
@@ -56,8 +59,14 @@ const TOLD_TYPES = [
   'verdict',
   'fleet.progress',
   'fleet.unexpected',
+  'fleet.shard',
   'fleet.result',
 ];
+
+/** More threads than any machine has cores. */
+const MOST_SHARDS = 1024;
+/** Below this not even one phone's world fits; above, a limit means nothing. MiB. */
+const HEAP_LIMITS = [32, 1_048_576] as const;
 
 export function fleetCommand(command: Command): Command {
   const described = withPhoneKind(
@@ -67,22 +76,12 @@ export function fleetCommand(command: Command): Command {
       .option('--rate <phones>', `phones switched on a second (${VIRTUAL_RATE} on the virtual wire, else ${REAL_RATE})`)
       .option('--expect <addresses>', 'where they are to land: addresses and prefixes of servers and call managers')
       .option('--nic-in-use-ok', 'on an interface that this machine itself uses')
-      .option('--auto-register', 'phones that the call manager does not know register all the same'),
+      .option('--auto-register', 'phones that the call manager does not know register all the same')
+      .option('--upgrade <image>', 'the call manager of the virtual wire orders this image as their load')
+      .option('--shards <n>', 'threads that share the phones of the virtual wire, each with a lab of its own', '1')
+      .option('--heap <mebibytes>', 'largest heap of a shard; its phones start anew when it needs more', '4096'),
   );
   return withRunOptions(described);
-}
-
-function withPlanOptions(command: Command): Command {
-  return command
-    .option('--count <n>', 'how many phones')
-    .option('--model <m>', 'which model', '7975')
-    .option('--run <n>', "number that makes the phones' MAC addresses; this machine's own unless given");
-}
-
-export function fleetPlanCommand(command: Command): Command {
-  return withPlanOptions(command)
-    .description('prints the MAC addresses of a fleet as a CSV file for the bulk import of CUCM')
-    .option('--first-number <n>', 'directory number of the first phone', '2001');
 }
 
 /** `sepia fleet`. */
@@ -99,12 +98,56 @@ export async function fleet(texts: FleetTexts): Promise<ExitCode> {
   output.line(
     `${count} x ${row.platform}, ${rangeText(macRun, count)}, ${rate} a second on ${texts.nic}; their flash lives in memory.`,
   );
-  const { world, rules } = await openWorld(plan, session);
+  return nic.kind === 'virtual'
+    ? runShards(plan, texts, session, output)
+    : runOnWire(plan, nic, texts, session, output);
+}
+
+/** Threads with a world each. */
+async function runShards(plan: FleetSettings, texts: FleetTexts, session: Session, output: Output): Promise<ExitCode> {
+  const { settings, upgrade } = plan;
   const { census, stream } = session;
-  const progress = new Progress(output, () => {
-    stream.tell(world.timeline.now(), null, 'fleet.progress', { ...census.counts(), ...census.measurements.rates() });
-    return countsText(census);
-  });
+  const exitWhen = settings.exitWhen ?? 'never';
+  const shards = shardPlans(plan);
+  census.expect(
+    shards.flatMap(({ macs }) => macs.map(deviceName)),
+    upgrade?.name ?? null,
+  );
+  const begin = ({ stop, silence }: StopSignals): Running => {
+    const run = new ShardedRun({
+      shards,
+      census,
+      stream,
+      exitWhen,
+      timeoutSeconds: settings.timeoutSeconds,
+      stop,
+      silence,
+      heapMebibytes: plan.heapMebibytes,
+      note: (line) => output.line(line),
+    });
+    progress.of(run);
+    return run;
+  };
+  const progress = new FleetProgress(session, output);
+  try {
+    return await session.conduct(exitWhen, begin, { ended: (end) => tellResult(plan, texts, session, output, end) });
+  } finally {
+    progress.end();
+  }
+}
+
+/** One process on a real wire. */
+async function runOnWire(
+  plan: FleetSettings,
+  nic: RealWorldOptions['nic'],
+  texts: FleetTexts,
+  session: Session,
+  output: Output,
+): Promise<ExitCode> {
+  const { settings, rate, count } = plan;
+  const { world, rules } = await openRealWorld(plan, nic, session);
+  const progress = new FleetProgress(session, output);
+  progress.of({ now: () => world.timeline.now() });
   try {
     return await session.run(
       world,
@@ -113,59 +156,47 @@ export async function fleet(texts: FleetTexts): Promise<ExitCode> {
         exitWhen: settings.exitWhen ?? 'never',
         timeoutSeconds: settings.timeoutSeconds,
         warp: true,
-        alwaysLeave: nic.kind !== 'virtual',
+        alwaysLeave: true,
         canary: reachesOthers(nic) && count > 1,
-        ...(rules === null ? {} : { stopReason: () => rules.stopReason() }),
+        stopReason: () => rules.stopReason(),
       },
-      {
-        ended: ({ outcome, verdicts, run }) => {
-          progress.end();
-          const facts = { census, run, outcome, verdicts, model: row.name, nic: texts.nic, macRun, rate };
-          const result = fleetResult({ ...facts, seed: settings.seed, overrides: settings.overrides });
-          stream.tell(world.timeline.now(), null, 'fleet.result', result);
-          if (!output.json) output.line(JSON.stringify({ type: 'fleet.result', ...result }));
-        },
-      },
+      { ended: (end) => tellResult(plan, texts, session, output, end) },
     );
   } finally {
     progress.end();
   }
 }
 
-/** `sepia fleet plan`. */
-export function fleetPlan(texts: FleetPlanTexts): ExitCode {
-  const output = new Output(texts);
-  const count = readCount(texts.count);
-  const row = model(texts.model);
-  const macRun = readMacRun(texts.run);
-  const first = wholeNumber('--first-number', texts.firstNumber, [0, HIGHEST_NUMBER - count]);
-  const width = texts.firstNumber.length;
-  if (!output.json) process.stdout.write(`${CSV_HEADER}\n`);
-  macPlan(macRun, count).forEach((mac, index) => {
-    const directoryNumber = String(first + index).padStart(width, '0');
-    const description = `Sepia ${row.name} run ${macRun} phone ${index}`;
-    output.object({ phone: deviceName(mac), mac: formatMac(mac), model: row.name, directoryNumber });
-    if (!output.json) {
-      const label = `Sepia ${directoryNumber}`;
-      process.stdout.write(`${[formatMac(mac), description, '', '', directoryNumber, label, label].join(',')}\n`);
-    }
-  });
-  if (!output.quiet) process.stderr.write(`${count} x ${row.platform}, ${rangeText(macRun, count)}.\n`);
-  return EXIT.done;
+/** How far a fleet is, once a second. */
+class FleetProgress {
+  readonly #progress: Progress;
+  #run: Pick<Running, 'now'> | null = null;
+
+  constructor({ census, stream }: Session, output: Output) {
+    this.#progress = new Progress(output, () => {
+      const facts = { ...census.counts(), ...census.measurements.rates() };
+      if (this.#run !== null) stream.tell(this.#run.now(), null, 'fleet.progress', facts);
+      return countsText(census);
+    });
+  }
+
+  of(run: Pick<Running, 'now'>): void {
+    this.#run = run;
+  }
+
+  /** Idempotent. */
+  end(): void {
+    this.#progress.end();
+  }
 }
 
-/**
- * The first fields of CUCM's default phone file format; a phone file format with these fields takes the file. Phone template, device pool and the
- * rest come from the BAT template.
- */
-const CSV_HEADER = 'MAC ADDRESS,DESCRIPTION,LOCATION,USER ID,DIRECTORY NUMBER  1,DISPLAY  1,LINE TEXT LABEL  1';
-
-const HIGHEST_NUMBER = 1e15;
-
-/** Not a required option of commander's, which would ask the command above for it as well. */
-function readCount(text: string | undefined): number {
-  if (text === undefined) throw new UsageError('--count is missing: how many phones?');
-  return wholeNumber('--count', text, [1, MOST_PHONES]);
+function tellResult(plan: FleetSettings, texts: FleetTexts, session: Session, output: Output, end: RunEnd): void {
+  const { settings, row, macRun, rate } = plan;
+  const { census, stream } = session;
+  const facts = { census, ...end, model: row.name, nic: texts.nic, macRun, rate };
+  const result = fleetResult({ ...facts, seed: settings.seed, overrides: settings.overrides });
+  stream.tell(end.run.now(), null, 'fleet.result', result);
+  if (!output.json) output.line(JSON.stringify({ type: 'fleet.result', ...result }));
 }
 
 type FleetSettings = ReturnType<typeof readPlan>;
@@ -188,6 +219,7 @@ function readPlan(texts: FleetTexts) {
     row,
     protocol: protocolOf(row, texts.protocol),
     allowUnsigned: texts.allowUnsigned === true,
+    ...readVirtual(texts, nic.kind === 'virtual'),
     macRun: readMacRun(texts.run),
     rate:
       texts.rate === undefined
@@ -199,22 +231,66 @@ function readPlan(texts: FleetTexts) {
   };
 }
 
-async function openWorld(plan: FleetSettings, session: Session): Promise<{ world: World; rules: RealRules | null }> {
-  const { nic, settings, tunables, expected } = plan;
-  const { row, protocol, allowUnsigned } = plan;
+/** What only the virtual wire has. */
+function readVirtual({ shards, heap, upgrade }: FleetTexts, isVirtual: boolean) {
+  const read = {
+    shards: wholeNumber('--shards', shards, [1, MOST_SHARDS]),
+    heapMebibytes: wholeNumber('--heap', heap, HEAP_LIMITS),
+    upgrade: upgrade === undefined ? null : readLoad(upgrade),
+  };
+  if (isVirtual) return read;
+  if (read.upgrade !== null) {
+    throw new UsageError('--upgrade concerns the virtual wire; on a real one the call manager there orders the load.');
+  }
+  if (read.shards > 1) throw new UsageError('--shards concerns the virtual wire; on a real one a fleet is one thread.');
+  return read;
+}
+
+/** The phones in equal parts, in order. */
+function shardPlans(plan: FleetSettings): readonly ShardPlan[] {
+  const { settings, count, row, protocol, allowUnsigned, tunables, upgrade, rate } = plan;
+  const macs = macPlan(plan.macRun, count);
+  const shards = Math.min(plan.shards, count);
+  const epoch = Date.now();
+  return Array.from({ length: shards }, (_, index) => {
+    const first = Math.floor((index * count) / shards);
+    const own = macs.slice(first, Math.floor(((index + 1) * count) / shards));
+    return {
+      model: row.name,
+      protocol,
+      macs: own,
+      firstNumber: FIRST_NUMBER + first,
+      seed: settings.seed ?? DEFAULT_SEED,
+      rate: (rate * own.length) / count,
+      exitWhen: settings.exitWhen ?? 'never',
+      tunables,
+      allowUnsigned,
+      epoch,
+      lab: {},
+      upgrade,
+      types: settings.trace === null ? SHARD_TYPES : null,
+    };
+  });
+}
+
+async function openRealWorld(
+  plan: FleetSettings,
+  nic: RealWorldOptions['nic'],
+  session: Session,
+): Promise<{ world: World; rules: RealRules }> {
+  const { settings, tunables, expected, row, protocol, allowUnsigned } = plan;
   const phones = macPlan(plan.macRun, plan.count).map((mac) => ({ model: row, mac, protocol }));
   const { census, stream } = session;
-  // A port of a real switch does not feed a program: power is external there.
-  const powerSource = nic.kind === 'virtual' ? 'poe' : 'external';
-  const kind = { phones, tunables, realistic: false, allowUnsigned } as const;
-  const common = { ...kind, powerSource, sinks: census, epoch: Date.now() } as const;
-  if (nic.kind === 'virtual') {
-    const world = new VirtualWorld({ ...common, seed: settings.seed ?? DEFAULT_SEED, lab: { protected: true } });
-    return { world, rules: null };
-  }
   const rules = new RealRules({ census, stream, expected });
   const world = await RealWorld.open({
-    ...common,
+    phones,
+    tunables,
+    realistic: false,
+    allowUnsigned,
+    // A port of a real switch does not feed a program: power is external there.
+    powerSource: 'external',
+    sinks: census,
+    epoch: Date.now(),
     nic,
     seed: settings.seed,
     wire: (end, { mac }, timeline) => rules.wire(end, timeline, deviceName(mac)),

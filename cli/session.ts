@@ -1,8 +1,10 @@
 import {
   Census,
   EventStream,
+  type ExitWhen,
   PrivateFile,
   Run,
+  type Running,
   type RunOptions,
   type RunOutcome,
   type World,
@@ -11,12 +13,12 @@ import { conclude } from './conclude.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Output } from './output.ts';
 import type { RunSettings } from './run-options.ts';
-import { stopSignals } from './stop-signals.ts';
+import { type StopSignals, stopSignals } from './stop-signals.ts';
 
 /** How a run ended. */
 export interface RunEnd {
   readonly outcome: RunOutcome;
-  readonly run: Run;
+  readonly run: Running;
   /** As they were before the phones left. */
   readonly verdicts: ReturnType<Census['verdicts']>;
 }
@@ -65,23 +67,39 @@ export class Session {
     }: Omit<RunOptions, 'world' | 'census' | 'stop' | 'silence'> & { readonly orderedLoad?: string | null },
     hooks: RunHooks = {},
   ): Promise<ExitCode> {
+    const { census } = this;
+    const { exitWhen } = options;
+    census.expect(
+      world.phones.map(({ board }) => board.deviceName),
+      orderedLoad,
+    );
+    try {
+      return await this.conduct(
+        exitWhen,
+        ({ stop, silence }) => new Run({ ...options, world, census, stop, silence }),
+        hooks,
+      );
+    } finally {
+      await world.close();
+    }
+  }
+
+  /** The same of phones that are expected already. */
+  async conduct(exitWhen: ExitWhen, begin: (signals: StopSignals) => Running, hooks: RunHooks = {}): Promise<ExitCode> {
     const { stream, census } = this;
     const output = this.#output;
     const note = hooks.note ?? ((line: string) => output.line(line));
     const signals = stopSignals(() => note('Leaving the network; Ctrl-C again falls silent at once.'));
-    const { exitWhen } = options;
-    census.expect(world.phones, orderedLoad);
-    const run = new Run({ ...options, world, census, stop: signals.stop, silence: signals.silence });
     try {
+      const run = begin(signals);
       const outcome = await run.watch();
       const verdicts = census.verdicts();
       await run.leave(outcome);
-      const code = conclude(outcome, exitWhen, verdicts, { stream, output, at: world.timeline.now() });
+      const code = conclude(outcome, exitWhen, verdicts, { stream, output, at: run.now() });
       hooks.ended?.({ outcome, verdicts, run });
       return code;
     } finally {
       signals.release();
-      await world.close();
       this.#trace?.close();
     }
   }

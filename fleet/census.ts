@@ -37,11 +37,11 @@ export class Census implements PhoneSinks {
    *
    * @param orderedLoad with one, a phone counts as registered when it has also done with that load: runs it, or has said why it does not.
    */
-  expect(phones: readonly Phone[], orderedLoad: string | null = null): void {
-    for (const { board } of phones) {
-      const journey = new Journey(board.deviceName, orderedLoad);
+  expect(names: readonly string[], orderedLoad: string | null = null): void {
+    for (const name of names) {
+      const journey = new Journey(name, orderedLoad);
       this.journeys.push(journey);
-      this.#byName.set(board.deviceName, journey);
+      this.#byName.set(name, journey);
     }
   }
 
@@ -68,7 +68,11 @@ export class Census implements PhoneSinks {
   }
 
   trace(phone: Phone, at: Instant, type: EventType, fields: TraceEvents[EventType]): void {
-    const name = phone.board.deviceName;
+    this.hear(phone.board.deviceName, at, type, fields);
+  }
+
+  /** The same of a phone that lives in another thread. */
+  hear(name: string, at: Instant, type: EventType, fields: TraceEvents[EventType]): void {
     const journey = this.#byName.get(name);
     if (journey !== undefined) {
       this.measurements.hear(at, journey, type, fields);
@@ -98,6 +102,17 @@ export class Census implements PhoneSinks {
     if (journey === undefined || journey.refusal !== null) return;
     journey.refusal = cause;
     this.#recount(journey, journey.hasArrived);
+  }
+
+  /** The thread in which these phones lived is gone: they begin again, or it is not tried any more. */
+  lost(names: readonly string[], cause: string | null): void {
+    for (const name of names) {
+      const journey = this.#byName.get(name)!;
+      const was = journey.hasArrived;
+      if (journey.state !== 'unstarted') this.#begun--;
+      journey.lost(cause);
+      this.#recount(journey, was);
+    }
   }
 
   counts(): Counts {

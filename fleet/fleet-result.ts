@@ -1,10 +1,10 @@
 import type { TunableValues } from '../hal/tunables.ts';
 import type { Census } from './census.ts';
-import type { Run, RunOutcome } from './run.ts';
+import type { Running, RunOutcome } from './run.ts';
 
 export interface FleetResultFacts {
   readonly census: Census;
-  readonly run: Run;
+  readonly run: Running;
   readonly outcome: RunOutcome;
   readonly model: string;
   readonly nic: string;

@@ -27,6 +27,8 @@ export class Journey {
   faults = 0;
   /** Why this program itself stopped the phone. */
   refusal: string | null = null;
+  /** Why the program could not go on running it. */
+  abandonment: string | null = null;
   /** The load that the call manager orders; null orders none. */
   readonly orderedLoad: string | null;
   /** What the image that runs is called; null before the first boot. */
@@ -55,6 +57,19 @@ export class Journey {
   /** It is plugged in: power is the switch's business now. */
   begin(): void {
     if (this.state === 'unstarted') this.state = 'dark';
+  }
+
+  /** What it lived in is gone, its memory included. With a cause it is not started again. */
+  lost(cause: string | null): void {
+    this.abandonment = cause;
+    this.state = 'unstarted';
+    this.stage = null;
+    this.failure = null;
+    this.detail = null;
+    this.linkUp = false;
+    this.load = null;
+    this.onTrial = false;
+    this.loadRefusal = null;
   }
 
   hear(at: Instant, type: EventType, fields: TraceEvents[EventType]): void {

@@ -13,7 +13,17 @@ export { PrivateFile, PrivateFileError } from './private-file.ts';
 export { RealRules } from './real-rules.ts';
 export { type OutsideWire, openWire, RealWorld, type RealWorldOptions } from './real-world.ts';
 export { refuseCount, refuseInterface, warnOfMac } from './refusals.ts';
-export { EXIT_CONDITIONS, type ExitWhen, Run, type RunOptions, type RunOutcome, type StopReason } from './run.ts';
+export {
+  EXIT_CONDITIONS,
+  type ExitWhen,
+  Run,
+  type Running,
+  type RunOptions,
+  type RunOutcome,
+  type StopReason,
+} from './run.ts';
+export { SHARD_TYPES, type ShardPlan } from './shard-messages.ts';
+export { ShardedRun } from './sharded-run.ts';
 export type { Verdict } from './verdict.ts';
-export { VirtualWorld, type VirtualWorldOptions } from './virtual-world.ts';
+export { FIRST_NUMBER, VirtualWorld, type VirtualWorldOptions } from './virtual-world.ts';
 export type { World } from './world.ts';

@@ -32,7 +32,7 @@ function bench(count: number, differs: Partial<VirtualWorldOptions> = {}, option
     images: builtImages(),
     ...differs,
   });
-  census.expect(world.phones);
+  census.expect(world.phones.map(({ board }) => board.deviceName));
   const run = new Run({
     world,
     census,

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
-import { MINUTE, SECOND } from '../hal/timer.ts';
+import { type Instant, MINUTE, SECOND } from '../hal/timer.ts';
 import type { Census } from './census.ts';
 import { Ramp } from './ramp.ts';
 import type { GoOutcome, World } from './world.ts';
@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly alwaysLeave: boolean;
   /** The first phone has to register before any other is switched on. */
   readonly canary: boolean;
+  /** Called for each phone that is plugged in, by its place in the plan. */
+  readonly whenStarted?: (index: number, at: Instant) => void;
   /** Called once, when all are registered for the first time. */
   readonly whenAllRegistered?: () => void;
   /** Why the run has to stop now; asked often. Null while it may go on. */
@@ -54,6 +56,17 @@ export interface GeneratorHealth {
   readonly ringDrops: number;
 }
 
+/** What is under way, over one world or several. */
+export interface Running {
+  /** The latest instant of the world. */
+  now(): Instant;
+  /** Resolves when the exit condition is decided; the phones are as they are then. */
+  watch(): Promise<RunOutcome>;
+  /** Takes the phones off the network: in order, then all at once what is left. */
+  leave(outcome: RunOutcome): Promise<void>;
+  health(): GeneratorHealth;
+}
+
 /** How long phones have to unregister and to give their leases back. */
 const LEAVE_TIME = 10 * SECOND;
 
@@ -64,7 +77,7 @@ const LAG_RESOLUTION_MILLISECONDS = 10;
 const NANOSECONDS_A_MILLISECOND = 1e6;
 
 /** One run: phones are switched on by the ramp, and watched until the exit condition, the timeout or the operator ends it. */
-export class Run {
+export class Run implements Running {
   readonly ramp: Ramp;
   readonly #options: RunOptions;
   readonly #lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MILLISECONDS });
@@ -82,7 +95,10 @@ export class Run {
     });
   }
 
-  /** Resolves when the exit condition is decided; the phones are as they are then. */
+  now(): Instant {
+    return this.#options.world.timeline.now();
+  }
+
   async watch(): Promise<RunOutcome> {
     const { world, census, exitWhen, stop, silence, timeoutSeconds, warp, stopReason } = this.#options;
     this.#lag.enable();
@@ -133,12 +149,13 @@ export class Run {
   }
 
   #start(index: number): void {
-    const { world, census } = this.#options;
-    census.begin(index, world.timeline.now());
+    const { world, census, whenStarted } = this.#options;
+    const now = world.timeline.now();
+    census.begin(index, now);
+    whenStarted?.(index, now);
     world.powerOn(index);
   }
 
-  /** Takes the phones off the network: in order, then all at once what is left. */
   async leave(outcome: RunOutcome): Promise<void> {
     const { world, silence, alwaysLeave } = this.#options;
     this.ramp.stop();

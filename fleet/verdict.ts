@@ -66,6 +66,10 @@ const CAUSES: Readonly<Record<string, Cause>> = {
     text: "The phone's software looped and was stopped.",
     lookAt: ['the crash log (sepia flash info)', 'the image'],
   },
+  'shard.out-of-memory': {
+    text: 'The shard in which the phone ran needed more memory than it may have, again and again.',
+    lookAt: ['the image: does it leak?', '--heap', '--shards, for fewer phones in each'],
+  },
   'link.down': {
     text: 'The phone has no link.',
     lookAt: ['the cable', 'whether the interface is up', 'whether the switch port is shut down'],
@@ -159,8 +163,9 @@ export function verdictOf(journey: Journey): Verdict {
 type Word = Omit<Verdict, 'load'>;
 
 function wordOn(journey: Journey): Word {
-  const { stage, detail, refusal } = journey;
+  const { stage, detail, refusal, abandonment } = journey;
   if (refusal !== null) return said('refused', stage ?? 'power', refusal, null);
+  if (abandonment !== null) return said('not-registered', 'image', abandonment, null);
   if (journey.state === 'registered') {
     return {
       outcome: 'registered',
@@ -182,8 +187,8 @@ function wordOn(journey: Journey): Word {
 
 /** Whether the verdict will not change by waiting for what the phone does now: it is registered, or a step it cannot do without has failed. */
 export function isDecided(journey: Journey): boolean {
-  const { state, refusal } = journey;
-  if (journey.hasArrived || state === 'halted' || refusal !== null) return true;
+  const { state, refusal, abandonment } = journey;
+  if (journey.hasArrived || state === 'halted' || refusal !== null || abandonment !== null) return true;
   // What fails on a trial boot is overcome by going back to the old load.
   const failure = state === 'starting' && !journey.onTrial ? lastingFailure(journey) : null;
   return failure !== null && isFinal(failure.reason);

@@ -16,6 +16,8 @@ export type { PhonePlan } from './phone-maker.ts';
 export interface VirtualWorldOptions extends Omit<PhoneMakerOptions, 'timeline' | 'rng'> {
   readonly seed: string | number;
   readonly phones: readonly PhonePlan[];
+  /** Directory number of the first phone; the others follow. */
+  readonly firstNumber?: number;
   /** Without `devices` every phone of the plan stands in the lab's device table. */
   readonly lab?: Omit<LabOptions, 'timeline' | 'seed'>;
   /** Put between a phone and its cable: a tap, an impairment. */
@@ -23,7 +25,7 @@ export interface VirtualWorldOptions extends Omit<PhoneMakerOptions, 'timeline' 
 }
 
 /** First directory number of the phones of a plan. */
-const FIRST_NUMBER = 2001;
+export const FIRST_NUMBER = 2001;
 
 /** A slice ends itself after a few milliseconds; only software that loops, or a host that stands still, takes this long. */
 const WATCHDOG_MILLISECONDS = 5_000;
@@ -43,8 +45,8 @@ export class VirtualWorld implements World {
   /** Throws PlanError. */
   constructor(options: VirtualWorldOptions) {
     this.#options = options;
-    const { seed, phones } = options;
-    const devices = options.lab?.devices ?? knownDevices(phones);
+    const { seed, phones, firstNumber = FIRST_NUMBER } = options;
+    const devices = options.lab?.devices ?? knownDevices(phones, firstNumber);
     this.lab = createLab({ ...options.lab, devices, timeline: this.timeline, seed });
     const { cluster } = this.lab;
     const maker = new PhoneMaker({
@@ -110,7 +112,7 @@ export class VirtualWorld implements World {
 }
 
 /** The phones of a plan as the lab's call managers know them; one row for all where they are alike. */
-function knownDevices(phones: readonly PhonePlan[]): readonly (NewDevice | DeviceRange)[] {
+function knownDevices(phones: readonly PhonePlan[], firstNumber: number): readonly (NewDevice | DeviceRange)[] {
   const [first] = phones;
   if (first === undefined) return [];
   const { model, mac, protocol, load } = first;
@@ -118,7 +120,7 @@ function knownDevices(phones: readonly PhonePlan[]): readonly (NewDevice | Devic
     (phone, index) =>
       phone.model === model && phone.protocol === protocol && phone.load === load && phone.mac === mac + index,
   );
-  if (!areAlike) return phones.map((phone, index) => knownDevice(phone, index));
+  if (!areAlike) return phones.map((phone, index) => knownDevice(phone, firstNumber + index));
   const { name, deviceType } = model;
   return [
     {
@@ -128,14 +130,14 @@ function knownDevices(phones: readonly PhonePlan[]): readonly (NewDevice | Devic
       ...(load === undefined ? {} : { load }),
       firstMac: mac,
       count: phones.length,
-      firstNumber: FIRST_NUMBER,
+      firstNumber,
       lineCount: 1,
     },
   ];
 }
 
-function knownDevice(phone: PhonePlan, index: number): NewDevice {
-  const directoryNumber = String(FIRST_NUMBER + index);
+function knownDevice(phone: PhonePlan, number: number): NewDevice {
+  const directoryNumber = String(number);
   return {
     name: deviceName(phone.mac),
     model: phone.model.name,

@@ -1,31 +1,11 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Ended, sepia, type ToldEvent } from '../support/built-program.ts';
 import { testImageNamed } from '../support/test-images.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FACTORY = 'SCCP75.9-4-2SR3-1S';
-
-type Event = Record<string, unknown>;
-
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs the built program to its end. */
-function sepia(...args: readonly string[]): Promise<Ended> {
-  const options = { cwd: ROOT, maxBuffer: 1 << 26 };
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, ['bin/sepia.js', ...args], options, (_error, out, err) =>
-      resolve({ code: child.exitCode ?? -1, out, err }),
-    );
-  });
-}
 
 let folder: string;
 
@@ -40,14 +20,14 @@ async function imageFile(name: string): Promise<string> {
   return path;
 }
 
-async function upgrade(name: string, ...args: readonly string[]): Promise<Ended & { readonly events: Event[] }> {
+async function upgrade(
+  name: string,
+  ...args: readonly string[]
+): Promise<Omit<Ended, 'events'> & { readonly events: readonly ToldEvent[] }> {
   const image = await imageFile(name);
   const fixed = ['--upgrade', image, '--json', '--quiet', '--exit-when', 'registered', '--timeout', '60'];
   const ended = await sepia('demo', ...fixed, ...args);
-  const events = ended.out
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Event);
+  const events = ended.events();
   return { ...ended, events };
 }
 
@@ -62,7 +42,7 @@ const TOLD = [
 ];
 
 /** What one phone has said of its loads, in order. */
-function story(events: readonly Event[], phone: unknown): string[] {
+function story(events: readonly ToldEvent[], phone: unknown): string[] {
   return events
     .filter((event) => event.phone === phone && TOLD.includes(String(event.type)))
     .map(({ type, outcome, load, trial, reason }) =>

@@ -45,6 +45,8 @@ describe('a bad value gets one sentence and exit code 2', () => {
     [['demo', '--set', 'vlan.precedence=me'], /takes cdp, lldp, last/],
     [['demo', '--trace', '/nowhere/at/all'], /cannot be written/],
     [['demo', '--pcap', '/nowhere/at/all'], /cannot be written/],
+    [['fleet', '--count', '2', '--shards', '0'], /--shards takes a whole number from 1/],
+    [['fleet', '--count', '2', '--nic', 'udp:127.0.0.1:40000,127.0.0.1:40001', '--shards', '2'], /one thread/],
     [['phone', '--nic', 'eth1/2', '--model', '7975'], /is no wire/],
     [['phone', '--nic', 'udp:1', '--model', '7975'], /udp:LOCAL:PORT,REMOTE:PORT/],
     [['phone', '--nic', 'virtual'], /--model is missing/],
@@ -110,27 +112,6 @@ describe('what the machine does not have, and what is refused', () => {
 });
 
 describe('commands that end', () => {
-  it('fleet --json prints what happened to phones, then one result', async () => {
-    const args = ['fleet', '--count', '4', '--json', '--exit-when', 'registered', '--timeout', '60'];
-    expect(await main([...args, '--set', 'tftp.tries=5', '--trace', path('trace')])).toBe(0);
-    const events = out
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
-    const count = (type: string) => events.filter((event) => event.type === type).length;
-    expect(count('registration.accepted')).toBe(4);
-    expect(count('verdict')).toBe(4);
-    expect(count('fleet.result')).toBe(1);
-    expect(events.at(-1)).toMatchObject({ type: 'fleet.result', registered: 4, tunables: { 'tftp.tries': 5 } });
-    expect(statSync(path('trace')).mode & 0o777).toBe(0o600);
-  });
-
-  it('a timeout is exit code 3 and names the phones', async () => {
-    expect(await main(['fleet', '--count', '9', '--exit-when', 'registered', '--timeout', '0.001', '--quiet'])).toBe(3);
-    expect(err).toMatch(/^Timed out: \d phones are not there yet: SEP[0-9A-F]{12}, .* more\.\n$/);
-    expect(out).toBe('');
-  });
-
   it('fleet plan prints a CSV file for the call manager on standard output', async () => {
     expect(await main(['fleet', 'plan', '--count', '2', '--run', '5', '--first-number', '0100'])).toBe(0);
     expect(out.split('\n').slice(1, 3)).toEqual([
