@@ -322,13 +322,11 @@ export class CallManagerStage implements Stage {
   }
 
   #rejected(now: Instant, registration: Registration, text: string, waitSeconds?: number): void {
-    const { hal, status, screen } = this.#phone;
+    const { hal, status } = this.#phone;
     const { member, index } = registration.place;
     registration.close(now);
     status.report(`Registration Rejected: ${text}`);
-    if (this.#phone.facts.ownConfiguration || hal.board.model.autoRegistration.afterReject === 'text')
-      screen.starting(`Registration Rejected: ${text}`);
-    else screen.blank();
+    this.#showFailure(`Registration Rejected: ${text}`);
     hal.trace.event('registration.rejected', { host: member.host, reason: text });
     this.#alarm = 'rejected';
     this.#list.beginBehind(index);
@@ -366,11 +364,17 @@ export class CallManagerStage implements Stage {
     this.#toIdle(now);
   }
 
+  /** Some models show nothing where the call manager does not know them. */
+  #showFailure(text: string): void {
+    const { facts, hal, screen } = this.#phone;
+    if (facts.ownConfiguration || hal.board.model.autoRegistration.afterReject === 'text') screen.starting(text);
+    else screen.blank();
+  }
+
   #roundInVain(now: Instant): void {
-    const { screen, status } = this.#phone;
     const at = now + this.#list.endRound();
-    status.report('Phone not registered');
-    screen.starting('Phone not registered');
+    this.#phone.status.report('Phone not registered');
+    this.#showFailure('Phone not registered');
     this.#outputs.push({ kind: 'failed', reason: 'callmanager.unreachable', retry: { at } });
     this.#toIdle(now);
   }
