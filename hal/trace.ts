@@ -178,6 +178,15 @@ export interface TraceEvents {
     by: 'list' | 'tvs' | null;
     reason?: string;
   };
+  /** What came of a session with CAPF; `reason` is `done`, a stable slug, or the trouble of the last server. */
+  capf: {
+    host: string;
+    port: number;
+    outcome: 'installed' | 'deleted' | 'fetched' | 'none' | 'declined' | 'later' | 'failed';
+    reason: string;
+  };
+  /** The locally significant certificate in flash is another one, or none any more. `key`: `RSA-2048`, `EC-prime256v1`. */
+  lsc: { outcome: 'installed' | 'deleted'; subject?: string; issuer?: string; serial?: string; key?: string };
   'callmanager.connect': {
     host: string;
     port: number;

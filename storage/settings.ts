@@ -18,6 +18,8 @@ interface Rule {
   /** What a value has to be, for people: "… must be <expected>". */
   readonly expected: string;
   readonly accepts: (text: string) => boolean;
+  /** Shown as `***`, also in what is said about a wrong one. */
+  readonly secret?: true;
 }
 
 const HOST_NAME = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,62}\.?)+$/;
@@ -58,10 +60,17 @@ export const SETTINGS = {
     'an RSA public key: SubjectPublicKeyInfo, DER, in base64',
     (text) => text.length <= MAX_KEY_TEXT && parseBase64(text) !== null,
   ),
+  capfString: {
+    ...administrator('the authentication string of CAPF: 4 to 10 digits', (text) => /^[0-9]{4,10}$/.test(text)),
+    secret: true,
+  },
   ringVolume: level(15),
   contrast: level(15),
   ringTone: { group: USER, expected: 'a name of 1 to 40 characters', accepts: (text) => /^[ -~]{1,40}$/.test(text) },
 } as const satisfies Record<string, Rule>;
+
+/** What is shown instead of a secret. */
+const SECRET = '***';
 
 export type SettingName = keyof typeof SETTINGS;
 
@@ -96,21 +105,22 @@ export class Settings {
   /** Null, or a sentence saying what is wrong. An empty text takes the setting back. */
   set(name: string, text: string): string | null {
     if (!isSettingName(name)) return `There is no setting "${name}"; there are ${Object.keys(SETTINGS).join(', ')}.`;
-    const rule = SETTINGS[name];
+    const rule: Rule = SETTINGS[name];
     if (text === '') {
       this.#store.delete(rule.group + name);
       return null;
     }
-    if (!rule.accepts(text)) return `${name} must be ${rule.expected}, not "${text}".`;
+    if (!rule.accepts(text)) return `${name} must be ${rule.expected}, not "${rule.secret ? SECRET : text}".`;
     return this.#store.set(rule.group + name, octetsOf(text));
   }
 
-  /** What is set, in the order of the table. */
+  /** What is set, in the order of the table; secrets as `***`. */
   list(): [SettingName, string][] {
     const settings: [SettingName, string][] = [];
     for (const name of Object.keys(SETTINGS) as SettingName[]) {
       const text = this.get(name);
-      if (text !== null) settings.push([name, text]);
+      const rule: Rule = SETTINGS[name];
+      if (text !== null) settings.push([name, rule.secret ? SECRET : text]);
     }
     return settings;
   }

@@ -3,6 +3,7 @@ import type { RecordStore } from '../../storage/record-store.ts';
 import type { PhoneConfiguration, SecurityMode } from '../phone/config/phone-configuration.ts';
 import { type PhonePolicy, policyOf } from '../phone/config/phone-policy.ts';
 import type { SipSettings } from '../protocols/sip/settings.ts';
+import { type CapfSettings, capfSettings } from './capf-settings.ts';
 import { sipSettings } from './sip-settings.ts';
 
 export interface CallManagerMember {
@@ -39,6 +40,8 @@ export interface AppliedConfiguration {
   readonly connectionMonitorDuration?: number;
   /** Trust verification services, by priority; absent in what older loads saved. */
   readonly tvs?: readonly { readonly host: string; readonly port: number }[];
+  /** What is asked of the phone's certificate; absent when nothing is. */
+  readonly capf?: CapfSettings;
   /** Absent in what older loads saved. */
   readonly policy?: PhonePolicy;
   /** As Windows names it; absent in what older loads saved. */
@@ -64,6 +67,7 @@ export function applied(
   const protocol = configuration.deviceProtocol ?? (running === 'sip' ? 'SIP' : 'SCCP');
   const port = protocol === 'SCCP' ? 'ethernetPhonePort' : 'sipPort';
   const securePort = protocol === 'SCCP' ? 'securedEthernetPhonePort' : 'securedSipPort';
+  const capf = capfSettings(configuration);
   const kept: AppliedConfiguration = {
     name,
     versionStamp: configuration.versionStamp,
@@ -80,6 +84,7 @@ export function applied(
     srst: srstOf(configuration, protocol),
     connectionMonitorDuration: configuration.devicePool.connectionMonitorDuration,
     tvs: configuration.tvs.map(({ host, port: tvsPort }) => ({ host, port: tvsPort })),
+    ...(capf === null ? {} : { capf }),
     policy: policyOf(configuration),
     timeZone: configuration.devicePool.dateTimeSetting.timeZone,
   };

@@ -13,6 +13,7 @@ import { ENCRYPTED, SIGNED } from '../phone/trust/judge-file.ts';
 import { looksSigned } from '../phone/trust/signed-file.ts';
 import type { Rejected, VouchedCertificate } from '../phone/trust/verdict.ts';
 import { type AppliedConfiguration, applied, loadConfiguration, saveConfiguration } from './configuration-memory.ts';
+import { capfSettings } from './capf-settings.ts';
 import type { FetchResult } from './file-fetcher.ts';
 import type { PhoneContext } from './phone-context.ts';
 import type { Stage, StageOutput } from './stage.ts';
@@ -46,6 +47,7 @@ export class ConfigurationStage implements Stage {
     this.#phone.files.cancel();
     this.#trust.tvs.cancel();
     this.#phone.facts.configuration = null;
+    this.#phone.facts.capf = null;
     this.#output = null;
   }
 
@@ -149,6 +151,7 @@ export class ConfigurationStage implements Stage {
       this.#fail(now, 'autoregister.disabled');
       return;
     }
+    this.#phone.facts.capf = own ? capfSettings(parsed) : null;
     if (own && this.#needsAnother(now, name, parsed, by !== null)) return;
     const configuration = applied(parsed, name, loadFor(parsed, hal.board.model.deviceType), boot.protocol);
     if (own) saveConfiguration(trust, configuration);
@@ -184,8 +187,12 @@ export class ConfigurationStage implements Stage {
 
   #useLastGood(now: Instant, reason: string): void {
     const configuration = loadConfiguration(this.#phone.trust);
-    if (configuration === null) this.#fail(now, reason);
-    else this.#use(configuration, true, true);
+    if (configuration === null) {
+      this.#fail(now, reason);
+      return;
+    }
+    this.#phone.facts.capf ??= configuration.capf ?? null;
+    this.#use(configuration, true, true);
   }
 
   #use(configuration: AppliedConfiguration, own: boolean, cached: boolean, isBare = false): void {

@@ -11,6 +11,7 @@ import type { Screen } from '../phone/screen.ts';
 import type { StatusLog } from '../phone/status-log.ts';
 import type { CdpNeighbor } from '../protocols/cdp.ts';
 import type { LldpNeighbor } from '../protocols/lldp.ts';
+import type { CapfSettings } from './capf-settings.ts';
 import type { AppliedConfiguration } from './configuration-memory.ts';
 import type { FileFetcher } from './file-fetcher.ts';
 import type { NameResolver } from './name-resolver.ts';
@@ -54,6 +55,8 @@ export interface Facts {
   tftpServers: readonly Ipv4[];
   /** The configuration stage's. */
   configuration: AppliedConfiguration | null;
+  /** What the last file asked of the phone's certificate, also one without call managers; null when nothing. */
+  capf: CapfSettings | null;
   /** Whether that configuration is the phone's own file; false for the default file of a device that CUCM does not know yet. */
   ownConfiguration: boolean;
   /** The load update's: the load that the configuration names is not for this hardware. The call manager is told. */
@@ -71,6 +74,7 @@ export function noFacts(): Facts {
     dhcpState: 'DHCP INVALID',
     tftpServers: [],
     configuration: null,
+    capf: null,
     ownConfiguration: false,
     loadRejected: false,
   };

@@ -11,6 +11,7 @@
  *  8. configuration  It asks for its configuration file, then for the default one.                 configuration-stage.ts
  *                    A load that the file names and the phone does not have is fetched.            load-update-stage.ts
  *                    So are the files that belong to it: locale, soft keys, dial rules.            companion-files-stage.ts
+ *                    A certificate that it asks for is got from CAPF, now or after step 9.         enrolment-stage.ts
  *  9. call-manager   It contacts the call managers in priority order and registers.                call-manager-stage.ts
  *
  * The first two are over when this code runs. The order of the others is this list and nothing else; the sequencer walks
@@ -19,6 +20,7 @@
 import type { Instant } from '../../hal/timer.ts';
 import type { PhonePolicy } from '../phone/config/phone-policy.ts';
 import type { ListKind } from '../phone/trust/judge-list.ts';
+import { restoreLsc } from '../phone/trust/lsc-store.ts';
 import { TrustStore } from '../phone/trust/trust-store.ts';
 import { ipv4Text } from '../wire/address.ts';
 import { AddressStage } from './address-stage.ts';
@@ -27,6 +29,7 @@ import { CompanionFiles } from './companion-files.ts';
 import { CompanionFilesStage } from './companion-files-stage.ts';
 import { ConfigurationStage } from './configuration-stage.ts';
 import type { OpenSecurely } from './download.ts';
+import { EnrolmentStage } from './enrolment-stage.ts';
 import { LoadUpdateStage } from './load-update-stage.ts';
 import type { PhoneContext } from './phone-context.ts';
 import { SecureConnections, type SecureServer } from './secure-connection.ts';
@@ -43,6 +46,7 @@ export interface Stages {
   readonly callManager: CallManagerStage;
   readonly companions: CompanionFiles;
   readonly tvs: TvsConnection;
+  readonly enrolment: EnrolmentStage;
   /** Forgets the installed trust lists, and says which there were. */
   readonly eraseTrust: () => readonly ListKind[];
 }
@@ -59,12 +63,22 @@ export function startupStages(phone: PhoneContext): Stages {
   const https = httpsOpening(connections, tvs);
   const trust: TrustFiles = { store, tvs, https, round: { ctl: null, itl: null }, encryption: 'plain' };
   const companions = new CompanionFiles(phone, trust);
+  restoreLsc(phone.trust, secure);
+  const files = new CompanionFilesStage(
+    phone,
+    new LoadUpdateStage(phone, new ConfigurationStage(phone, trust)),
+    companions,
+    (now, policy) => applyPolicy(now, phone, voiceVlan, policy),
+  );
+  const reset = (now: Instant) => callManager.leave(now, () => phone.hal.power.reset('reset'));
+  const enrolment = new EnrolmentStage(phone, files, { trust, connections, tvs, reset });
   return {
     voiceVlan,
     address,
     callManager,
     companions,
     tvs,
+    enrolment,
     eraseTrust: () => store.erase(),
     inOrder: [
       voiceVlan,
@@ -72,12 +86,7 @@ export function startupStages(phone: PhoneContext): Stages {
       new TftpServerStage(phone),
       TrustFileStage.ctl(phone, trust),
       TrustFileStage.itl(phone, trust),
-      new CompanionFilesStage(
-        phone,
-        new LoadUpdateStage(phone, new ConfigurationStage(phone, trust)),
-        companions,
-        (now, policy) => applyPolicy(now, phone, voiceVlan, policy),
-      ),
+      enrolment,
       callManager,
     ],
   };
