@@ -8,7 +8,8 @@ import type { Duration } from '../../hal/timer.ts';
 import type { Machine } from '../machine.ts';
 import type { OutOfServiceReason } from '../wire/sccp/alarm.ts';
 import type { CallView } from './calls.ts';
-import { type ConnectionGone, outOfServiceReason as lossInAlarm, type LostWhy as SccpLoss } from './sccp.ts';
+import { type ConnectionGone, outOfServiceReason as lossInAlarm, type LostWhy as SccpLoss } from './sccp/loss.ts';
+import type { LastAlarm } from './sccp/offer.ts';
 
 /** `server-error`: the call manager answered, and will not have the phone now. */
 export type LostWhy = SccpLoss | 'server-error';
@@ -41,8 +42,7 @@ export type RegistrationClientIn =
   | { readonly kind: 'gone'; readonly why: ConnectionGone }
   | {
       readonly kind: 'register';
-      /** Why the phone was last out of service. */
-      readonly alarm: { readonly reason: OutOfServiceReason; readonly unknownId?: number; readonly xml?: string };
+      readonly alarm: LastAlarm;
       /** `versionStamp` of the configuration file, empty when it has none. */
       readonly versionStamp: string;
     }

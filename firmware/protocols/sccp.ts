@@ -81,9 +81,7 @@ export type SccpOut =
   /** `local` is the broken-down time of the server's zone for this phone, as [year, month, day, hour, minute, second]. */
   | { readonly kind: 'time'; readonly systemTime: number; readonly local: readonly number[] }
   | { readonly kind: 'keepalive-late'; readonly by: Duration }
-  | { readonly kind: 'call'; readonly call: CallView }
-  /** What means nothing to this machine. */
-  | { readonly kind: 'message'; readonly message: sccp.Message };
+  | { readonly kind: 'call'; readonly call: CallView };
 
 type State =
   | { readonly kind: 'idle' }
@@ -189,7 +187,7 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
         this.#unregister(now, UNREGISTER_REASON[input.reason === 'power-save' ? 'powerSave' : 'unknown']);
         return;
       case 'key':
-        if (this.#state.kind === 'registered') this.#callsOf().press(now, input.key);
+        if (this.#state.kind === 'registered') this.#callsOf().press(input.key);
         return;
     }
   }
@@ -376,11 +374,7 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
     if (this.#calls !== null || beginsCall(m)) {
       if (this.#callsOf().take(now, m)) return;
     }
-    if (this.#screen.take(now, m, this.#template)) {
-      this.#screenChanged = true;
-      return;
-    }
-    if (!isAnswer(m)) this.#out.push({ kind: 'message', message: m });
+    if (this.#screen.take(now, m, this.#template)) this.#screenChanged = true;
   }
 
   #accepted(now: Instant, ack: sccp.MessageOf<'RegisterAck'>): void {
@@ -465,24 +459,6 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
 /** What a phone without a call hears of its first one. */
 function beginsCall({ type }: sccp.Message): boolean {
   return type === 'CallState' || type === 'CallInfo' || type === 'CallInfoDynamic' || type === 'OpenReceiveChannel';
-}
-
-/** Answers to the dialogue's own requests: of no interest to anybody else, whenever they come. */
-function isAnswer(m: sccp.Message): boolean {
-  switch (m.type) {
-    case 'ButtonTemplateRes':
-    case 'ConfigStatRes':
-    case 'ConfigStatDynamicRes':
-    case 'LineStatRes':
-    case 'LineStatDynamicRes':
-    case 'SpeedDialStatRes':
-    case 'SpeedDialStatDynamicRes':
-    case 'ServiceURLStatRes':
-    case 'ServiceURLStatDynamicRes':
-      return true;
-    default:
-      return false;
-  }
 }
 
 function intervalOf(seconds: number, fallback: Duration): Duration {

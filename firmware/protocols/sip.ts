@@ -15,7 +15,7 @@ import { headerValue, type Message, parse, type Request, type Response } from '.
 import { MessageStream } from '../wire/sip/stream.ts';
 import { judgeResponse } from '../wire/sip/validity.ts';
 import type { RegistrationClient, RegistrationClientIn, RegistrationClientOut } from './registration-client.ts';
-import type { ConnectionGone } from './sccp.ts';
+import type { ConnectionGone } from './sccp/loss.ts';
 import { answerTo, isAnswerable, responseTo } from './sip/answer.ts';
 import type { Binding } from './sip/binding.ts';
 import { grantOf, refreshAfter, rejectionText, SHORTEST_REFRESH, timeOf } from './sip/grant.ts';

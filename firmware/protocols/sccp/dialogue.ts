@@ -183,6 +183,11 @@ export class Dialogue {
     this.#features.set(`${kind} ${instance}`, { kind, instance, target, label: shown(label) });
   }
 
+  /** Types and instances of the buttons in turn, as character codes: each of 40,000 phones keeps it. */
+  buttons(): string {
+    return (this.#buttons ?? []).map(({ type, instance }) => String.fromCharCode(type, instance)).join('');
+  }
+
   lines(): readonly SccpLine[] {
     return [...this.#lines.values()].sort((a, b) => a.instance - b.instance);
   }

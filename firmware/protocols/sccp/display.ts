@@ -43,6 +43,8 @@ export class Screen {
   #notifyUntil: Instant = NEVER;
   #notifyPriority = PLAIN_NOTIFY;
   #text = '';
+  /** Digits that the user types before the handset is lifted; they stand where the prompt is. */
+  typed = '';
   #softKeys = NO_KEYS;
   #speaker = false;
   #ringing = false;
@@ -108,9 +110,13 @@ export class Screen {
     }
   }
 
+  get softKeys(): readonly SoftKey[] {
+    return this.#softKeys;
+  }
+
   shows(): SccpDisplay {
     return {
-      prompt: this.#prompt,
+      prompt: this.typed || this.#prompt,
       notify: this.#notify,
       text: this.#text,
       softKeys: this.#softKeys,

@@ -2,7 +2,8 @@
 import type { ModelRow } from '../../../hal/board.ts';
 import type { Ipv4, Mac } from '../../../hal/nic.ts';
 import type { TunableValues } from '../../../hal/tunables.ts';
-import { CODEC } from '../../wire/sccp/codes.ts';
+import { alarmText, type OutOfServiceReason } from '../../wire/sccp/alarm.ts';
+import { ALARM_SEVERITY, CODEC } from '../../wire/sccp/codes.ts';
 import type { Dialect, Outgoing } from '../../wire/sccp/message.ts';
 
 export interface SccpIdentity {
@@ -63,7 +64,7 @@ function macOctets(mac: Mac): Uint8Array {
   return octets;
 }
 
-export function registerMessage(
+function registerMessage(
   { model, deviceName, mac, load }: SccpIdentity,
   ownAddress: Ipv4,
   versionStamp: string,
@@ -101,9 +102,52 @@ export function tokenMessage({ model, deviceName }: SccpIdentity, ownAddress: Ip
 }
 
 /** IpPort of old phones, null for others. `chance` is uniform over 32 bits. */
-export function ipPortMessage(model: ModelRow, chance: number): Outgoing | null {
+function ipPortMessage(model: ModelRow, chance: number): Outgoing | null {
   if (model.sccp.version > OLDER_PHONES) return null;
   return { type: 'IpPort', rtpMediaPort: FIRST_MEDIA_PORT + 2 * (chance % MEDIA_PORTS) };
+}
+
+/** Why the phone was last out of service; `unknownId` belongs to `invalid-message`. */
+export interface LastAlarm {
+  readonly reason: OutOfServiceReason;
+  readonly unknownId?: number;
+  readonly xml?: string;
+}
+
+/** What is said on a new connection: why the phone was away, then Register, and IpPort by old phones. @param chance uniform over 32 bits */
+export function openingMessages(
+  identity: SccpIdentity,
+  ownAddress: Ipv4,
+  { reason, unknownId, xml }: LastAlarm,
+  versionStamp: string,
+  tunables: TunableValues,
+  chance: number,
+): Outgoing[] {
+  const invalid = reason === 'invalid-message';
+  const alarm: Outgoing = {
+    type: 'Alarm',
+    severity: invalid ? ALARM_SEVERITY.critical : ALARM_SEVERITY.informational,
+    text: alarmText(identity.deviceName, identity.load, reason, unknownId),
+    // The address in network order, read as the little-endian number that the field is.
+    param2: invalid ? 0 : swapped(ownAddress),
+  };
+  const ipPort = ipPortMessage(identity.model, chance);
+  return [
+    alarm,
+    ...(xml === undefined ? [] : [{ type: 'XMLAlarm', xml: asciiWithNul(xml) } as const]),
+    registerMessage(identity, ownAddress, versionStamp, tunables),
+    ...(ipPort === null ? [] : [ipPort]),
+  ];
+}
+
+function swapped(address: Ipv4): number {
+  return (((address & 0xff) << 24) | ((address & 0xff00) << 8) | ((address >>> 8) & 0xff00) | (address >>> 24)) >>> 0;
+}
+
+function asciiWithNul(text: string): Uint8Array {
+  const octets = new Uint8Array(text.length + 1);
+  for (let k = 0; k < text.length; k++) octets[k] = text.charCodeAt(k);
+  return octets;
 }
 
 /** The form of capabilities that the phone and the server's version allow: servers of version 0 (FreeSWITCH) know the old one only. */

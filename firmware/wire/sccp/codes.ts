@@ -63,3 +63,76 @@ export const ALARM_SEVERITY = {
   marginal: 10,
   trace: 20,
 } as const;
+
+export const CALL_STATE = {
+  idle: 0,
+  offHook: 1,
+  onHook: 2,
+  ringOut: 3,
+  ringIn: 4,
+  connected: 5,
+  busy: 6,
+  congestion: 7,
+  hold: 8,
+  callWaiting: 9,
+  callTransfer: 10,
+  callPark: 11,
+  proceed: 12,
+  remoteMultiline: 13,
+  invalidNumber: 14,
+  holdRevert: 15,
+  whisper: 16,
+  remoteHold: 17,
+} as const;
+
+export const CALL_TYPE = { inbound: 1, outbound: 2, forward: 3 } as const;
+
+/** Tones that a call manager has a phone play; DTMF and others are left out. */
+export const TONE = {
+  insideDial: 0x21,
+  outsideDial: 0x22,
+  lineBusy: 0x23,
+  alerting: 0x24,
+  reorder: 0x25,
+  callWaiting: 0x2d,
+} as const;
+
+/** KeypadButton by place: digits, A to D, then star, pound and plus. */
+export const KEYPAD: readonly string[] = Object.freeze([...'0123456789ABCD*#+']);
+
+/** Ids of soft key events that all servers agree on. */
+export const SOFT_KEY = {
+  redial: 1,
+  newCall: 2,
+  hold: 3,
+  transfer: 4,
+  backSpace: 8,
+  endCall: 9,
+  resume: 10,
+  answer: 11,
+} as const;
+
+/** Sets of soft keys by what they are for. */
+export const SOFT_KEY_SET = {
+  onHook: 0,
+  connected: 1,
+  onHold: 2,
+  ringIn: 3,
+  offHook: 4,
+  connectedTransfer: 5,
+  digitsFollowing: 6,
+  connectedConference: 7,
+  ringOut: 8,
+  offHookFeature: 9,
+} as const;
+
+export const MEDIA_PATH = { headset: 1, handset: 2, speaker: 3 } as const;
+
+export const MEDIA_STATUS = {
+  ok: 0,
+  unknown: 1,
+  invalidCodec: 6,
+  invalidPacketSize: 7,
+  outOfSockets: 8,
+  addressTypeUnavailable: 11,
+} as const;
