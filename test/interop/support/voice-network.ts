@@ -26,6 +26,8 @@ export interface VoiceNetworkOptions {
   readonly keepaliveSeconds?: number;
   /** Who serves the files; dnsmasq unless given. */
   readonly tftp?: 'dnsmasq' | 'tftpd-hpa';
+  /** Further lines of dnsmasq's configuration. */
+  readonly dnsmasq?: readonly string[];
 }
 
 /** A whole site in a namespace: switch with a voice VLAN, DHCP with option 150, TFTP with the devices' files, call manager on kernel sockets. */
@@ -73,6 +75,7 @@ async function populate(peers: PeerNamespace, options: VoiceNetworkOptions): Pro
       ...range('data', DATA_SERVER),
       ...range('voice', SERVER),
       `dhcp-option=tag:voice,150,${SERVER}`,
+      ...(options.dnsmasq ?? []),
     ],
     tftp === 'dnsmasq' ? 'DHCP with option 150, TFTP' : 'DHCP with option 150',
   );
