@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryTcp } from '../../bench/support/memory-tcp.ts';
 import { SccpStation, type StationOptions } from '../../bench/support/sccp-station.ts';
+import * as sccp from '../../firmware/wire/sccp/message.ts';
 import { MILLISECOND, SECOND } from '../../hal/timer.ts';
 import { tunableValues } from '../../hal/tunables.ts';
 import { VirtualTimeline } from '../../hal/virtual/timeline.ts';
@@ -240,14 +241,14 @@ describe('a call manager that stops', () => {
     world.until(1);
     world.manager.stop('silent');
     const other = world.station(1, { tunables: tunableValues({ 'sccp.registerTimeout': 30 }) });
-    world.until(119);
+    world.until(94);
     expect(station.of('lost')).toEqual([]);
     expect(other.of('lost')).toEqual([{ kind: 'lost', why: 'register-timeout' }]);
-    world.until(121);
+    world.until(96);
     expect(station.of('lost')).toEqual([{ kind: 'lost', why: 'keepalive-timeout' }]);
     world.manager.start();
     const again = world.station(0);
-    world.until(122);
+    world.until(97);
     expect(again.of('registered')).toHaveLength(1);
   });
 });
@@ -271,6 +272,70 @@ describe('a token', () => {
       { kind: 'token', answer: 'granted', waitSeconds: 0 },
     ]);
     expect(world.manager.counters.tokens).toBe(2);
+  });
+});
+
+describe('a call manager with its hands full', () => {
+  it('lets in so many phones a second, and closes on the others', () => {
+    const world = new World();
+    world.manager.throttle.perSecond = 2;
+    const stations = Array.from({ length: 5 }, (_, k) => world.station(k));
+    world.until(0.5);
+    expect(world.manager.counters.registered).toBe(2);
+    expect(stations.filter((station) => station.of('lost').length > 0)).toHaveLength(3);
+    world.station(5);
+    world.until(1.5);
+    expect(world.manager.counters.registered).toBe(3);
+    world.manager.throttle.perSecond = null;
+    for (let k = 6; k < 10; k++) world.station(k);
+    world.until(2);
+    expect(world.manager.counters.registered).toBe(7);
+  });
+
+  it('answers late, each in its turn', () => {
+    const world = new World();
+    world.manager.slowness.milliseconds = 200;
+    const station = world.station(0);
+    world.until(0.19);
+    expect(world.manager.counters.alarms).toBe(0);
+    world.until(0.3);
+    expect(world.manager.counters.alarms).toBe(1);
+    // What was asked before is answered before what is asked when it is quick again.
+    world.manager.slowness.milliseconds = 0;
+    world.until(3);
+    expect(station.of('registered')).toHaveLength(1);
+    expect(world.manager.counters.garbled).toBe(0);
+  });
+
+  it('that is strict throws out who does not say what it can do', () => {
+    const world = new World({ strictCapabilities: true });
+    const talkative = world.station(0);
+    world.until(1);
+    const received: Uint8Array[] = [];
+    const mute = world.network.connectFrom(0x0a00_0009, 2000, {
+      connected: () => {},
+      data: (_now, octets) => void received.push(octets.slice()),
+      ended: (now) => mute.close(now),
+      writable: () => {},
+      gone: () => {},
+    });
+    world.until(2);
+    const request = {
+      type: 'RegisterReq',
+      deviceName: nameOf(FIRST_MAC + 1),
+      deviceType: 437,
+      protocolVer: 22,
+    } as const;
+    mute.write(world.timeline.now(), sccp.encode(request));
+    world.until(11);
+    expect(received).toHaveLength(1);
+    expect(world.manager.isRegistered(nameOf(FIRST_MAC + 1))).toBe(false);
+    expect(world.manager.counters.open).toBe(2);
+    world.until(13);
+    expect(world.events.at(-1)).toMatchObject({ outcome: 'lost', reason: 'no-capabilities' });
+    expect(world.manager.counters.open).toBe(1);
+    world.until(40);
+    expect(talkative.of('lost')).toEqual([]);
   });
 });
 

@@ -12,6 +12,8 @@ import type { Timeline } from '../../hal/timeline.ts';
 import { type Instant, MILLISECOND, SECOND } from '../../hal/timer.ts';
 import type { Device, DeviceTable } from '../device-table.ts';
 import { type SecureListenerOptions, type SecureServices, suitsProfile } from '../secure-listener.ts';
+import { Slowness } from '../slowness.ts';
+import { Throttle } from '../throttle.ts';
 import { answerAbout, timeAndDate } from './answers.ts';
 import { Session, type SessionOwner } from './session.ts';
 import { SilenceWatch } from './silence-watch.ts';
@@ -30,7 +32,7 @@ export type CallManagerEvent =
       readonly address: Ipv4;
       /** Protocol version, with `registered`. */
       readonly version?: number;
-      /** Text of the rejection, or why the phone was lost: `silent` or what TCP says. */
+      /** Text of the rejection, or why the phone was lost: `silent`, `no-capabilities` or what TCP says. */
       readonly reason?: string;
     }
   | {
@@ -61,6 +63,7 @@ export interface CallManagerOptions {
   readonly epoch?: number;
   /** The phones' zone, minutes east of UTC. */
   readonly zoneMinutes?: number;
+  readonly strictCapabilities?: boolean;
   /** Listens for TLS as well. A device with a secure profile is rejected on the plain port then, and its certificate has to bear its name. */
   readonly secure?: {
     readonly services: SecureServices;
@@ -100,6 +103,10 @@ export type StopMode = 'fin' | 'rst' | 'silent';
 const MISSES = 3;
 /** Allowed on top: the last one may be on its way. */
 const SLACK = 5 * SECOND;
+/** For the answer to CapabilitiesReq. */
+const CAPABILITIES_PATIENCE = 10 * SECOND;
+/** Seconds after which one that was throttled may come again. */
+const THROTTLED_WAIT = 10;
 /** A rejected phone's connection is closed after this, as CallManager 2.x was seen to do. */
 const REJECTED_LINGER = 62 * SECOND;
 /** 2026-11-22T08:00:00Z: any fixed instant does, so that a run can be repeated. */
@@ -139,6 +146,11 @@ export class CallManager implements SessionOwner {
   /** How RegisterTokenReq is answered: granted, or refused for so many seconds. */
   tokens: 'grant' | number = 'grant';
   listening = false;
+  readonly slowness: Slowness;
+  /** Connections that register beyond this many a second are closed, and tokens refused. */
+  readonly throttle = new Throttle();
+  /** A phone that does not answer CapabilitiesReq within ten seconds is thrown out. */
+  strictCapabilities: boolean;
 
   readonly #options: CallManagerOptions;
   readonly #keepaliveSeconds: number;
@@ -150,6 +162,7 @@ export class CallManager implements SessionOwner {
   readonly #registeredWatch: SilenceWatch;
   readonly #otherWatch: SilenceWatch;
   readonly #rejectedWatch: SilenceWatch;
+  readonly #capabilitiesWatch: SilenceWatch;
   #listener: TcpListener | null = null;
   #secureListener: TcpListener | null = null;
 
@@ -164,6 +177,11 @@ export class CallManager implements SessionOwner {
     this.#registeredWatch = watch(MISSES * this.#keepaliveSeconds * SECOND + SLACK);
     this.#otherWatch = watch(MISSES * this.#standbySeconds * SECOND + SLACK);
     this.#rejectedWatch = watch(REJECTED_LINGER);
+    this.#capabilitiesWatch = new SilenceWatch(options.timeline, CAPABILITIES_PATIENCE, (item, now) =>
+      this.#incapable(now, item as Session),
+    );
+    this.slowness = new Slowness(options.timeline);
+    this.strictCapabilities = options.strictCapabilities ?? false;
   }
 
   /** Starts to serve, or to listen again after `stop('silent')`. Throws when the port is taken. */
@@ -259,7 +277,8 @@ export class CallManager implements SessionOwner {
   }
 
   message(now: Instant, session: Session, m: sccp.Message): void {
-    if (session.watch !== this.#rejectedWatch) session.watch?.touch(session);
+    if (session.watch !== this.#rejectedWatch && session.watch !== this.#capabilitiesWatch)
+      session.watch?.touch(session);
     switch (m.type) {
       case 'KeepAliveReq':
         this.counters.keepalives++;
@@ -274,13 +293,24 @@ export class CallManager implements SessionOwner {
         return;
       case 'RegisterTokenReq':
         this.counters.tokens++;
-        if (this.tokens === 'grant') this.#send(now, session, { type: 'RegisterTokenAck' });
-        else this.#send(now, session, { type: 'RegisterTokenReject', waitSeconds: this.tokens });
+        this.#answerToken(now, session);
+        return;
+      case 'CapabilitiesRes':
+      case 'UpdateCapabilities':
+      case 'UpdateCapabilitiesV2':
+      case 'UpdateCapabilitiesV3':
+        if (session.watch === this.#capabilitiesWatch) this.#registeredWatch.touch(session);
         return;
       default:
         this.#request(now, session, m);
         return;
     }
+  }
+
+  #answerToken(now: Instant, session: Session): void {
+    const wait = this.tokens !== 'grant' ? this.tokens : this.throttle.admits(now) ? null : THROTTLED_WAIT;
+    if (wait === null) this.#send(now, session, { type: 'RegisterTokenAck' });
+    else this.#send(now, session, { type: 'RegisterTokenReject', waitSeconds: wait });
   }
 
   /** What only a registered device may ask. */
@@ -319,6 +349,10 @@ export class CallManager implements SessionOwner {
   }
 
   #register(now: Instant, session: Session, m: sccp.MessageOf<'RegisterReq'>): void {
+    if (!this.throttle.admits(now)) {
+      session.close(now);
+      return;
+    }
     const known = this.#options.devices.find(m.deviceName);
     const device = known ?? this.#autoRegister(m);
     const version = Math.min(m.protocolVer, this.#version);
@@ -336,7 +370,7 @@ export class CallManager implements SessionOwner {
     session.complete = false;
     session.newcomer = known === null;
     this.#byDevice.set(m.deviceName, session);
-    this.#registeredWatch.touch(session);
+    (this.strictCapabilities ? this.#capabilitiesWatch : this.#registeredWatch).touch(session);
     const features = version >= 11 ? ACK_FEATURES_11 : version >= 4 ? ACK_FEATURES_4 : {};
     const ack: sccp.Outgoing = {
       type: 'RegisterAck',
@@ -422,6 +456,15 @@ export class CallManager implements SessionOwner {
       this.counters.silent++;
       this.#lose(now, session, 'silent');
     }
+    session.close(now);
+  }
+
+  #incapable(now: Instant, session: Session): void {
+    if (!this.listening) {
+      this.#registeredWatch.touch(session);
+      return;
+    }
+    this.#lose(now, session, 'no-capabilities');
     session.close(now);
   }
 

@@ -4,6 +4,7 @@ import * as sccp from '../../firmware/wire/sccp/message.ts';
 import { FrameStream } from '../../firmware/wire/sccp/stream.ts';
 import type { Instant } from '../../hal/timer.ts';
 import type { Device } from '../device-table.ts';
+import type { Slowness } from '../slowness.ts';
 import type { SilenceWatch, Watched } from './silence-watch.ts';
 import type { Stationery } from './stationery.ts';
 
@@ -15,6 +16,7 @@ export interface SessionOwner {
   gone(now: Instant, session: Session, why: TcpGone): void;
   /** False while the call manager plays dead. */
   readonly listening: boolean;
+  readonly slowness: Slowness;
 }
 
 /** Octets that wait for room in the send buffer; a peer that lets more pile up has stopped reading. */
@@ -53,6 +55,12 @@ export class Session implements TcpSink, Watched {
   connected(): void {}
 
   data(now: Instant, octets: Uint8Array): void {
+    const { slowness } = this.#owner;
+    if (slowness.none) this.#take(now, octets);
+    else slowness.later(now, octets, (at, kept) => this.#take(at, kept));
+  }
+
+  #take(now: Instant, octets: Uint8Array): void {
     if (this.#closed || !this.#owner.listening) return;
     const outOfStep = this.#stream.push(octets, (bytes, offset, length) => {
       const m = sccp.parse(bytes, offset, length, this.stationery.dialect.version);

@@ -3,6 +3,7 @@ import type { Endpoint, TcpGone, TcpSink, TcpSocket, UdpSocket } from '../../fir
 import { type Message, parse } from '../../firmware/wire/sip/message.ts';
 import { MessageStream } from '../../firmware/wire/sip/stream.ts';
 import type { Instant } from '../../hal/timer.ts';
+import type { Slowness } from '../slowness.ts';
 
 /** Where a phone is heard and answered. */
 export interface Peer {
@@ -21,6 +22,7 @@ export interface PeerOwner {
   gone(now: Instant, peer: TcpPeer, why: TcpGone): void;
   /** False while the call manager plays dead. */
   readonly listening: boolean;
+  readonly slowness: Slowness;
 }
 
 /** Octets that wait for room in the send buffer; a peer that lets more pile up has stopped reading. */
@@ -53,6 +55,12 @@ export class TcpPeer implements Peer, TcpSink {
   connected(): void {}
 
   data(now: Instant, octets: Uint8Array): void {
+    const { slowness } = this.#owner;
+    if (slowness.none) this.#take(now, octets);
+    else slowness.later(now, octets, (at, kept) => this.#take(at, kept));
+  }
+
+  #take(now: Instant, octets: Uint8Array): void {
     if (this.#closed || !this.#owner.listening) return;
     const outOfStep = this.#stream.push(octets, (bytes, offset, length) => {
       const m = parse(bytes, offset, length);

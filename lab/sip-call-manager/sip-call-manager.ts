@@ -24,6 +24,8 @@ import type { CallManagerEvent, StopMode } from '../call-manager/call-manager.ts
 import { SilenceWatch, type Watched } from '../call-manager/silence-watch.ts';
 import type { Device, DeviceTable } from '../device-table.ts';
 import { type SecureListenerOptions, type SecureServices, suitsProfile } from '../secure-listener.ts';
+import { Slowness } from '../slowness.ts';
+import { Throttle } from '../throttle.ts';
 import { DigestCheck } from './digest-check.ts';
 import { type Peer, type PeerOwner, TcpPeer, UdpPeer } from './peer.ts';
 import { alarmOf, asksForToken, type RegisterRequest, readRegister, tellsAlarm } from './register-request.ts';
@@ -104,6 +106,9 @@ const DEFAULT_EXPIRES = 120;
 /** CUCM's own figure with 403. */
 const REJECTED_WAIT = 35;
 
+/** Seconds after which one that was throttled may come again. */
+const THROTTLED_WAIT = 10;
+
 /** One registered device. Small: there may be 40,000. */
 class Registered implements Watched {
   readonly device: string;
@@ -148,6 +153,9 @@ export class SipCallManager implements PeerOwner {
   /** Seconds of Retry-After with which every REGISTER gets 503; null takes them. */
   unavailable: number | null = null;
   listening = false;
+  readonly slowness: Slowness;
+  /** Registrations beyond this many a second get 503; refreshes go through. */
+  readonly throttle = new Throttle();
 
   readonly #options: SipCallManagerOptions;
   readonly #expires: number;
@@ -169,6 +177,7 @@ export class SipCallManager implements PeerOwner {
     this.#digest = options.digest === undefined ? null : new DigestCheck(options.digest.realm, options.name);
     const patience = this.#expires * SECOND + GRACE;
     this.#watch = new SilenceWatch(options.timeline, patience, (item, now) => this.#silent(now, item as Registered));
+    this.slowness = new Slowness(options.timeline);
     this.#repeats = new Repeats(options.timeline, () => {});
   }
 
@@ -292,6 +301,11 @@ export class SipCallManager implements PeerOwner {
   }
 
   #datagram(now: Instant, payload: Uint8Array, from: { readonly address: number; readonly port: number }): void {
+    if (this.slowness.none) this.#heard(now, payload, from);
+    else this.slowness.later(now, payload, (at, kept) => this.#heard(at, kept, from));
+  }
+
+  #heard(now: Instant, payload: Uint8Array, from: { readonly address: number; readonly port: number }): void {
     if (!this.listening || this.#udp === null) return;
     const m = parse(payload);
     const peer = new UdpPeer(this.#udp, from);
@@ -322,8 +336,9 @@ export class SipCallManager implements PeerOwner {
       this.#reply(now, peer, m, 200, 'OK', [{ name: 'Expires', value: '0' }]);
       return;
     }
-    if (this.unavailable !== null) {
-      const wait = { name: 'Retry-After', value: String(this.unavailable) };
+    const isThrottled = its.expires > 0 && this.#isNew(its) && !this.throttle.admits(now);
+    if (this.unavailable !== null || isThrottled) {
+      const wait = { name: 'Retry-After', value: String(this.unavailable ?? THROTTLED_WAIT) };
       this.#reply(now, peer, m, 503, 'Service Unavailable', [wait]);
       return;
     }
@@ -356,6 +371,10 @@ export class SipCallManager implements PeerOwner {
     if (deviceName === '' || deviceType === null || expires === 0) return null;
     const model = modelName?.(deviceType) ?? `type ${deviceType}`;
     return devices.autoRegister(deviceName, { model, deviceType, protocol: 'sip' });
+  }
+
+  #isNew({ deviceName, callId }: RegisterRequest): boolean {
+    return this.#byDevice.get(deviceName)?.callId !== callId;
   }
 
   #deviceOf({ deviceName, user }: RegisterRequest): Device | null {
