@@ -40,12 +40,12 @@ export class Standby {
     this.#options = options;
   }
 
-  /** Keeps a connection to one of these; one that is there already and leads to another is closed. */
+  /** Keeps a connection to one of these; one that is there already is kept only where it leads to the first. */
   watch(now: Instant, candidates: readonly number[]): void {
     this.#candidates = candidates;
     this.#turn = 0;
     const link = this.#link;
-    if (link !== null && candidates.includes(link.place.index)) return;
+    if (link !== null && link.place.index === candidates[0]) return;
     this.#drop();
     link?.close(now);
     this.#openAt = candidates.length === 0 ? NEVER : now;
