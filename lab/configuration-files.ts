@@ -31,6 +31,13 @@ export interface DefaultLoad {
   readonly protocol?: 'sccp' | 'sip';
 }
 
+/** Where phones get their certificates. */
+export interface CapfService {
+  readonly host: string;
+  readonly port: number;
+  readonly authMode: (deviceName: string) => number;
+}
+
 export interface ConfigurationFilesOptions {
   readonly table: DeviceTable;
   readonly callManagers: readonly CallManagerNode[];
@@ -50,6 +57,8 @@ export interface ConfigurationFilesOptions {
   readonly secureCluster?: boolean;
   /** MD5 of the certificate for which the device's file is encrypted, hexadecimal; null, and without this, it is not. */
   readonly certHash?: (deviceName: string) => string | null;
+  /** `capfAuthMode` of a device, and who does what it asks for; without it nobody is named. */
+  readonly capf?: CapfService;
   /** False leaves `XMLDefault.cnf.xml` out, as on a server that only holds files of known phones. */
   readonly defaultFile?: boolean;
 }
@@ -93,6 +102,7 @@ export class ConfigurationFiles {
       phoneLabel: escapeXml(device.lines[0]?.label ?? ''),
       sipLines: device.protocol === 'sip' ? sipLineText(device.lines, id) : '',
       load: escapeXml(this.#loadOf(device)),
+      capf: this.#capfText(device),
       encryption: this.#encryptionText(device),
     });
   }
@@ -101,6 +111,15 @@ export class ConfigurationFiles {
   #loadOf({ load, deviceType, protocol }: Device): string {
     if (load !== '') return load;
     return (this.#options.defaultLoads ?? []).find(isFor(deviceType, protocol))?.load ?? '';
+  }
+
+  #capfText({ name }: Device): string {
+    const { capf } = this.#options;
+    const member =
+      capf === undefined
+        ? ''
+        : `<capf>\n<phonePort>${capf.port}</phonePort>\n<processNodeName>${escapeXml(capf.host)}</processNodeName>\n</capf>\n`;
+    return `<capfAuthMode>${capf?.authMode(name) ?? 0}</capfAuthMode>\n<capfList>\n${member}</capfList>`;
   }
 
   #encryptionText(device: Device): string {

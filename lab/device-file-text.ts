@@ -14,6 +14,7 @@ export const DEVICE_FILE_HOLES = [
   'phoneLabel',
   'sipLines',
   'load',
+  'capf',
   'encryption',
 ] as const;
 export type DeviceFileHole = (typeof DEVICE_FILE_HOLES)[number];
@@ -351,9 +352,7 @@ const LOCALE_AND_FEATURES = `<userLocale>
 <autoCallPickupEnable>false</autoCallPickupEnable>
 <blfAudibleAlertSettingOfIdleStation>0</blfAudibleAlertSettingOfIdleStation>
 <blfAudibleAlertSettingOfBusyStation>0</blfAudibleAlertSettingOfBusyStation>
-<capfAuthMode>0</capfAuthMode>
-<capfList>
-</capfList>
+{{capf}}
 {{encryption}}
 <advertiseG722Codec>1</advertiseG722Codec>
 <mobility>

@@ -11,6 +11,7 @@
  */
 
 import { ipv4Text } from '../firmware/wire/address.ts';
+import { SERVER_PORT as CAPF_PORT } from '../firmware/wire/capf.ts';
 import type { Ipv4 } from '../hal/nic.ts';
 import type { Timeline } from '../hal/timeline.ts';
 import type { Duration, Instant } from '../hal/timer.ts';
@@ -27,7 +28,8 @@ import {
   SECURE_SCCP_PORT,
   type StopMode,
 } from './call-manager/call-manager.ts';
-import { ConfigurationFiles, type ConfigurationFilesOptions } from './configuration-files.ts';
+import { type CapfOrder, CapfServer } from './capf-server.ts';
+import { type CapfService, ConfigurationFiles, type ConfigurationFilesOptions } from './configuration-files.ts';
 import { type Device, type DeviceRange, DeviceTable, type NewDevice } from './device-table.ts';
 import { type DhcpPool, DhcpServer } from './dhcp-server.ts';
 import { DnsServer } from './dns-server.ts';
@@ -35,6 +37,7 @@ import { HttpFileServer } from './http-file-server.ts';
 import { DEAF, type LabEvent } from './lab-event.ts';
 import { LabHost } from './lab-host.ts';
 import { HOST_NUMBER, LAB_INSTANCES, labMac, type Network, networkOf } from './networks.ts';
+import type { IdentityKeys } from './pki/identity-stock.ts';
 import type { LabPki } from './pki/lab-pki.ts';
 import { Router } from './router.ts';
 import { type ClusterPeculiarities, type LabSecurity, SecureCluster } from './secure-cluster.ts';
@@ -87,6 +90,8 @@ export interface LabOptions {
   readonly pki?: LabPki;
   /** The phones' TFTP configurations are encrypted, each for its own key. */
   readonly encryptsFiles?: boolean;
+  /** Which keys the factory puts into phones. */
+  readonly identities?: IdentityKeys;
   readonly peculiarities?: ClusterPeculiarities;
   /** Of CUCM, as `8.6`: up to 11.0 auto-registration does not go with mixed mode. 14.0 unless given. */
   readonly release?: string;
@@ -94,6 +99,8 @@ export interface LabOptions {
   readonly autoRegistration?: AutoRegistrationRange;
   /** What a device type is called: for devices that register themselves. */
   readonly modelName?: (deviceType: number) => string | null;
+  /** What CAPF is to do with every phone of a secure cluster; `Lab.capf` orders for single ones. */
+  readonly capf?: CapfOrder;
   /** Files besides the configuration files, asked first: loads, ring lists, trust lists. */
   readonly files?: FileProvider;
   /** Cables of phones: megabits a second, and delay one way in microseconds. */
@@ -143,6 +150,8 @@ export class Lab {
   /** Null in a cluster that is not secure. */
   readonly cluster: SecureCluster | null;
   readonly tvs: TvsServer | null;
+  /** On the first call manager; null in a cluster that is not secure. */
+  readonly capf: CapfServer | null;
   /** Where the servers live. */
   readonly network: Network;
   /** A function of the seed; labs of different seeds have different MAC addresses. */
@@ -186,6 +195,7 @@ export class Lab {
     this.cluster = this.#cluster(managers);
     const services = new SecureServices(timeline);
     this.tvs = this.#tvs(services, managers);
+    this.capf = this.#capf(services, managers);
     const files: FileProvider = (request) =>
       options.files?.(request) ?? this.cluster?.read(request.name) ?? this.configurationFiles.read(request.name);
     const hosts = range(count.tftp).map((index) => this.#addMachine(`tftp${index + 1}`, HOST_NUMBER.tftp + index).host);
@@ -232,6 +242,7 @@ export class Lab {
     if (this.#options.http !== false) for (const server of this.http) server.start();
     if (this.#options.https !== false) for (const server of this.https) server.start();
     this.tvs?.start();
+    this.capf?.start();
     for (const manager of [...this.callManagers, ...this.sipCallManagers]) manager.start();
   }
 
@@ -241,6 +252,7 @@ export class Lab {
     for (const server of this.tftp) server.stop();
     for (const server of [...this.http, ...this.https]) server.stop();
     this.tvs?.stop(this.timeline.now());
+    this.capf?.stop(this.timeline.now());
     this.dns.stop();
     this.dhcp.stop();
   }
@@ -408,6 +420,7 @@ export class Lab {
     return new ConfigurationFiles({
       secureCluster: security !== 'none',
       certHash: (deviceName) => this.cluster?.certHash(deviceName) ?? null,
+      ...(security === 'none' ? {} : { capf: this.#capfService(managers) }),
       ...this.#options.configuration,
       table: this.devices,
       callManagers: managers.map(({ name, host }) => ({
@@ -421,7 +434,7 @@ export class Lab {
   }
 
   #cluster(managers: readonly LabMachine[]): SecureCluster | null {
-    const { security = 'none', pki, peculiarities, encryptsFiles = false, callManager } = this.#options;
+    const { security = 'none', pki, peculiarities, identities, encryptsFiles = false, callManager } = this.#options;
     if (security === 'none') return null;
     return new SecureCluster({
       security,
@@ -432,6 +445,7 @@ export class Lab {
       })),
       ...(pki === undefined ? {} : { pki }),
       ...(peculiarities === undefined ? {} : { peculiarities }),
+      ...(identities === undefined ? {} : { identities }),
       encryptsFiles,
       plain: (name) => this.configurationFiles.read(name),
     });
@@ -452,6 +466,21 @@ export class Lab {
     const tvs = new TvsServer({ services, tls: cluster.tvsTls(), certificates: cluster.vouchedFor() });
     for (const { host } of managers) tvs.serve(host);
     return tvs;
+  }
+
+  #capf(services: SecureServices, [publisher]: readonly LabMachine[]): CapfServer | null {
+    const { cluster, devices } = this;
+    if (cluster === null || publisher === undefined) return null;
+    const { capf: order } = this.#options;
+    const isKnown = (deviceName: string): boolean => devices.find(deviceName) !== null;
+    const server = new CapfServer({ services, isKnown, ...cluster.capf(), ...(order === undefined ? {} : { order }) });
+    server.serve(publisher.host);
+    return server;
+  }
+
+  #capfService([publisher]: readonly LabMachine[]): CapfService {
+    const host = publisher === undefined ? '' : this.#processNodeName(publisher.name, publisher.host.address);
+    return { host, port: CAPF_PORT, authMode: (deviceName) => this.capf?.authMode(deviceName) ?? 0 };
   }
 
   #processNodeName(name: string, address: Ipv4): string {

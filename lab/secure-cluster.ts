@@ -2,11 +2,12 @@
  * What makes a lab cluster a secure one: its PKI, the trust lists that its phones ask for, signed and encrypted configurations, and certificates that a factory has put
  * into the phones.
  */
-import { createHash, createPublicKey } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import type { CapfServerOptions } from './capf-server.ts';
 import { type ClusterListOptions, type ClusterNode, clusterCtl, clusterItl } from './pki/cluster-lists.ts';
 import { encryptFile } from './pki/encrypted-file-writer.ts';
 import { type IdentityHolder, IdentityStock } from './pki/identity-stock.ts';
-import { createLabPki, type Identity, type LabPki } from './pki/lab-pki.ts';
+import { createLabPki, type Identity, type LabPki, publicKeyIn } from './pki/lab-pki.ts';
 import { signFile } from './pki/signed-file-writer.ts';
 import { ROLE_CODES } from './pki/trust-list-writer.ts';
 import type { SecureListenerOptions } from './secure-listener.ts';
@@ -18,6 +19,8 @@ export type LabSecurity = 'none' | 'authenticated' | 'encrypted';
 export interface ClusterPeculiarities {
   /** What call managers show instead of the certificate that the lists hold. */
   readonly callManager?: Identity;
+  /** What CAPF shows instead of the certificate that the lists hold. */
+  readonly capf?: Identity;
   readonly callManagerTls?: Partial<Pick<SecureListenerOptions, 'versions' | 'ciphers'>>;
   /** What HTTPS shows instead of the certificate that the ITL holds. */
   readonly https?: Identity;
@@ -26,6 +29,12 @@ export interface ClusterPeculiarities {
   readonly vouchedFor?: readonly VouchedFor[];
   /** A cluster that is not in mixed mode has no CTL. */
   readonly ctl?: false;
+}
+
+/** Certificates of a phone, X.509 DER: the manufacturer's and the cluster's. */
+interface PhoneKeys {
+  readonly mic: Uint8Array | null;
+  readonly lsc: Uint8Array | null;
 }
 
 export interface SecureClusterOptions {
@@ -58,7 +67,7 @@ export class SecureCluster {
   readonly #options: SecureClusterOptions;
   readonly #identities: IdentityStock;
   /** Keys for which configurations are encrypted, by device. */
-  readonly #phoneKeys = new Map<string, Identity>();
+  readonly #phoneKeys = new Map<string, PhoneKeys>();
   #ctl: Uint8Array | null = null;
   #itl: Uint8Array | null = null;
 
@@ -74,14 +83,19 @@ export class SecureCluster {
   /** What the factory puts into the MIC slot of a phone. */
   identity(holder: IdentityHolder): Identity {
     const identity = this.#identities.issue(holder);
-    this.#phoneKeys.set(holder.deviceName, identity);
+    this.#phoneKeys.set(holder.deviceName, { mic: identity.certificate, lsc: null });
     return identity;
+  }
+
+  /** CAPF has given that phone a certificate, or taken it away with null. */
+  learned(deviceName: string, lsc: Uint8Array | null): void {
+    this.#phoneKeys.set(deviceName, { mic: this.#phoneKeys.get(deviceName)?.mic ?? null, lsc });
   }
 
   /** MD5 of the certificate that configurations of this phone are encrypted for; null for a phone that is not known, or where none is encrypted. */
   certHash(deviceName: string): string | null {
-    const phone = this.#options.encryptsFiles === true ? this.#phoneKeys.get(deviceName) : undefined;
-    return phone === undefined ? null : createHash('md5').update(phone.certificate).digest('hex');
+    const certificate = this.#certificateFor(deviceName);
+    return certificate === null ? null : createHash('md5').update(certificate).digest('hex');
   }
 
   /** Trust lists, `.sgn` and `.enc.sgn`; null for what is none of these. */
@@ -125,6 +139,18 @@ export class SecureCluster {
     };
   }
 
+  /** What a CAPF server of this cluster is made with. */
+  capf(): Pick<CapfServerOptions, 'tls' | 'authority' | 'trusted' | 'now' | 'learned'> {
+    const { capf, manufacturing } = this.pki;
+    return {
+      tls: { ...this.tvsTls(), identity: this.#options.peculiarities?.capf ?? capf },
+      authority: capf,
+      trusted: [manufacturing.certificate, capf.certificate],
+      now: this.#options.now,
+      learned: (deviceName, certificate) => this.learned(deviceName, certificate),
+    };
+  }
+
   /** How files are had over TLS. */
   httpsTls(): SecureListenerOptions {
     const ciphers = ['ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-SHA'];
@@ -161,16 +187,23 @@ export class SecureCluster {
     ];
   }
 
+  /** "LSC if installed, else MIC", with an RSA key: no other can be wrapped for. */
+  #certificateFor(deviceName: string): Uint8Array | null {
+    const phone = this.#options.encryptsFiles === true ? this.#phoneKeys.get(deviceName) : undefined;
+    const certificate = phone?.lsc ?? phone?.mic ?? null;
+    return certificate !== null && publicKeyIn(certificate).asymmetricKeyType === 'rsa' ? certificate : null;
+  }
+
   #encrypted(filename: string, plainName: string, device: string): Uint8Array | null {
-    const phone = this.#options.encryptsFiles === true ? this.#phoneKeys.get(device) : undefined;
+    const certificate = this.#certificateFor(device);
     const plain = this.#options.plain(plainName);
-    if (phone === undefined || plain === null) return null;
+    if (certificate === null || plain === null) return null;
     return encryptFile(plain, {
       signer: this.pki.callManager,
       digest: DIGEST,
       filename,
       timestamp: this.#options.now,
-      phoneKey: createPublicKey(phone.privateKey),
+      phoneKey: publicKeyIn(certificate),
     });
   }
 

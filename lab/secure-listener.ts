@@ -35,7 +35,7 @@ export class SecureServices {
     this.#engine = new TlsEngine({ operations, identity: () => null });
   }
 
-  /** Like `Sockets.listen`; `accept` is called for each client whose certificate holds. */
+  /** Like `Sockets.listen`; `accept` is called for each client whose certificate holds, and its sink's `connected` when it can be written to. */
   listen(
     sockets: Sockets,
     port: number,
@@ -52,7 +52,9 @@ export class SecureServices {
           initiates: false,
           judge: (now, handshake, decide) => {
             const client = clientOf(handshake, authorities);
-            decide(now, client === null ? null : accept(now, socket, client));
+            const sink = client === null ? null : accept(now, socket, client);
+            decide(now, sink);
+            sink?.connected(now);
           },
         },
         null,
@@ -84,5 +86,10 @@ export function suitsProfile(
   { name, security }: Pick<Device, 'name' | 'security'>,
 ): boolean {
   if (security === 'none') return commonName === null;
-  return commonName !== null && (commonName === name || commonName.endsWith(`-${name}`));
+  return commonName !== null && isNameOf(commonName, name);
+}
+
+/** `CP-7975G-SEP…` as a factory writes it, or the device name alone as CAPF may. */
+export function isNameOf(commonName: string, deviceName: string): boolean {
+  return commonName === deviceName || commonName.endsWith(`-${deviceName}`);
 }

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { type DistinguishedName, writeCertificate } from '../../hal/host/certificate-writer.ts';
-import { readCertificate } from '../../hal/host/public-key.ts';
 import { generateKey, type Identity, type KeyKind, ORGANIZATION, serialNumber } from './lab-pki.ts';
+import { nameOf } from './lsc-issuer.ts';
 
 /** Whose certificate it is. */
 export interface IdentityHolder {
@@ -36,7 +36,7 @@ export class IdentityStock {
 
   constructor(options: IdentityStockOptions) {
     this.#options = options;
-    this.#issuer = issuerOf(options.authority.certificate);
+    this.#issuer = nameOf(options.authority.certificate);
   }
 
   /** Different keys handed out so far. */
@@ -67,15 +67,4 @@ export class IdentityStock {
     };
     return { privateKey, certificate: writeCertificate(plan, authority.privateKey, 'sha256') };
   }
-}
-
-/** The authorities of the lab are named by us, with one part for each of these. */
-function issuerOf(certificate: Uint8Array): DistinguishedName {
-  const fields = readCertificate(certificate);
-  if (fields === null) throw new RangeError('the authority has no certificate that can be read');
-  const parts = fields.subject.split(';').reverse();
-  return parts.map((part) => {
-    const equals = part.indexOf('=');
-    return [part.slice(0, equals) as DistinguishedName[number][0], part.slice(equals + 1)];
-  });
 }
