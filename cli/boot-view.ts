@@ -30,20 +30,21 @@ type Outcome = TraceEvents['stage.leave']['outcome'];
 
 const TITLE_WIDTH = Math.max(...Object.values(STAGE_TITLES).map((title) => title.length));
 
-function row(stage: StageName, result: string, at: number | null, learned: string): string {
+/** One line of the table of steps. */
+export function row(stage: StageName, result: string, at: number | null, learned: string): string {
   const number = STAGE_NAMES.indexOf(stage) + 1;
   const time = at === null ? '' : `${at.toFixed(3)} s`;
   return `  ${number}  ${STAGE_TITLES[stage].padEnd(TITLE_WIDTH)}  ${time.padStart(11)}  ${result}  ${printable(learned)}`.trimEnd();
 }
 
-function resultText(outcome: Outcome, style: Style): string {
+export function resultText(outcome: Outcome, style: Style): string {
   const text = outcome.padEnd('skipped'.length);
   if (outcome === 'failed') return style.bad(text);
   return outcome === 'done' ? style.good(text) : style.dim(text);
 }
 
 /** Reasons that say more than what was learned: of a step that failed or was left out. */
-function learnedText(learned: Learned, { stage, outcome, reason }: TraceEvents['stage.leave']): string {
+export function learnedText(learned: Learned, { stage, outcome, reason }: TraceEvents['stage.leave']): string {
   const text = learned.of(stage);
   if (outcome === 'failed') return text === '' ? (reason ?? '') : `${reason}: ${text}`;
   return text === '' ? (reason ?? '') : text;

@@ -16,6 +16,7 @@ import { PkiFolderError } from '../lab/public.ts';
 import { type DemoTexts, demo, demoCommand } from './demo.ts';
 import { type DoctorTexts, doctor, doctorCommand } from './doctor.ts';
 import { EXIT } from './exit-code.ts';
+import { explain } from './explain.ts';
 import { addFlashCommands } from './flash.ts';
 import { type FleetTexts, fleet, fleetCommand } from './fleet.ts';
 import { type FleetPlanTexts, fleetPlan, fleetPlanCommand } from './fleet-plan.ts';
@@ -89,6 +90,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     .action((files: string[], options: InspectOptions) => {
       status = inspect(files, options);
     });
+  withOutput(
+    program.command('explain').argument('<file>').description('tells the boots of phones out of a capture or a trace'),
+  ).action((file: string, options: OutputOptions) => {
+    status = explain(file, options);
+  });
   withOutput(program.command('tunables').argument('[filter]').description('lists what can be set with --set')).action(
     (filter: string | undefined, options: OutputOptions) => {
       status = tunables(filter, options);

@@ -6,6 +6,7 @@ export { Census, type Counts } from './census.ts';
 export { type EventListener, EventStream, type StreamEvent } from './event-stream.ts';
 export { type FleetResultFacts, fleetResult } from './fleet-result.ts';
 export { hostFacts } from './host-facts.ts';
+export { Journey } from './journey.ts';
 export { MOST_PHONES, macPlan, RUNS, runOf } from './mac-plan.ts';
 export { type NicName, parseNic, reachesOthers } from './nic-name.ts';
 export { type PhonePlan, PlanError } from './phone-maker.ts';
@@ -24,6 +25,6 @@ export {
 } from './run.ts';
 export { SHARD_TYPES, type ShardPlan } from './shard-messages.ts';
 export { ShardedRun } from './sharded-run.ts';
-export type { Verdict } from './verdict.ts';
+export { type Verdict, verdictOf } from './verdict.ts';
 export { FIRST_NUMBER, VirtualWorld, type VirtualWorldOptions } from './virtual-world.ts';
 export type { World } from './world.ts';

@@ -113,6 +113,14 @@ export const ROOMS: readonly Room[] = [
     files: ['lab/public.ts', 'images/public.ts'],
     packages: ['node:*', 'hdr-histogram-js', 'yaml'],
   },
+  // Reads captures of phones with the phone's own eyes: its codecs, its reader of configurations and lists. One reader of REGISTER serves lab and captures.
+  {
+    name: 'explain',
+    has: /^explain\//,
+    rooms: ['firmware', 'firmware/wire', 'firmware/phone', 'hal'],
+    files: ['firmware/protocols/http-response.ts', 'lab/sip-call-manager/register-request.ts'],
+    packages: ['node:*'],
+  },
   {
     name: 'cli',
     has: /^(cli|web)\//,
