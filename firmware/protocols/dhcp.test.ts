@@ -397,6 +397,33 @@ describe('keeping the lease', () => {
   });
 });
 
+describe('the wait after power-on (RFC 2131 section 4.4.1), where it is asked for', () => {
+  it('lasts between one second and the longest, then the phone asks', () => {
+    const phone = new Dialogue({ 'dhcp.coldBootWait': 10 });
+    expect(phone.at(0, { kind: 'start' })).toEqual(['0 DHCP WAITING COLDBOOT TIMEOUT']);
+    expect(phone.at(0.99)).toEqual([]);
+    const [state, discover] = phone.at(10);
+    const [at = '', ...name] = state!.split(' ');
+    expect(name.join(' ')).toBe('DHCP INIT');
+    expect(Number(at)).toBeGreaterThanOrEqual(1);
+    expect(discover).toContain('DISCOVER');
+  });
+
+  it('is left out for a stored address, for a phone that comes back, and by default', () => {
+    const wait = { 'dhcp.coldBootWait': 10 };
+    expect(new Dialogue(wait).at(0, { kind: 'start', stored: STORED })[0]).toBe('0 DHCP REBOOT');
+    expect(new Dialogue(wait).at(0, { kind: 'start', returning: true })[0]).toBe('0 DHCP INIT');
+    expect(new Dialogue().at(0, { kind: 'start' })[0]).toBe('0 DHCP INIT');
+  });
+
+  it('ends at once with the link', () => {
+    const phone = new Dialogue({ 'dhcp.coldBootWait': 10 });
+    phone.at(0, { kind: 'start' });
+    expect(phone.at(0, { kind: 'stop' })).toEqual(['0 DHCP INVALID']);
+    expect(phone.at(20)).toEqual([]);
+  });
+});
+
 describe('a stored lease', () => {
   it('is asked for again without a server identifier', () => {
     const phone = new Dialogue();
@@ -404,6 +431,14 @@ describe('a stored lease', () => {
     expect(phone.lastSent().options.requestedAddress).toBe(ADDRESS);
     expect(phone.lastSent().options).not.toHaveProperty('serverIdentifier');
     expect(phone.at(0, phone.answer(dhcp.ACK))).toEqual(['0 probe']);
+  });
+
+  it('is asked for under another name when the phone was only away from the network', () => {
+    const phone = new Dialogue();
+    const asked = phone.at(0, { kind: 'start', stored: STORED, returning: true });
+    expect(asked).toEqual(['0 DHCP RESYNC', '0 REQUEST xid 1 secs 0 to all']);
+    const plain = new Dialogue({ 'dhcp.stateOnReturn': 'reboot' });
+    expect(plain.at(0, { kind: 'start', stored: STORED, returning: true })[0]).toBe('0 DHCP REBOOT');
   });
 
   it('is forgotten at a NAK', () => {

@@ -16,9 +16,9 @@ import { type DhcpIdentity, DhcpRequests } from './dhcp-requests.ts';
 export type DhcpIn =
   /**
    * With `stored` the client asks for that address again (INIT-REBOOT), and takes it when nobody answers, unless `reuse` is false: it was
-   * granted on another VLAN. Ignored while running.
+   * granted on another VLAN. `returning`: the phone has had an address since it was started, and was away from the network only. Ignored while running.
    */
-  | { readonly kind: 'start'; readonly stored?: StoredLease; readonly reuse?: boolean }
+  | { readonly kind: 'start'; readonly stored?: StoredLease; readonly reuse?: boolean; readonly returning?: boolean }
   | { readonly kind: 'received'; readonly message: dhcp.Message }
   /** Silence at once and no output but the state: the link is gone, or the VLAN is another one. */
   | { readonly kind: 'stop' }
@@ -30,9 +30,11 @@ export type DhcpIn =
 /** As the phone's network statistics show it. */
 export type DhcpStateName =
   | 'DHCP INVALID'
+  | 'DHCP WAITING COLDBOOT TIMEOUT'
   | 'DHCP INIT'
   | 'DHCP REQUESTING'
   | 'DHCP REBOOT'
+  | 'DHCP RESYNC'
   | 'DHCP BOUND'
   | 'DHCP RENEWING'
   | 'DHCP REBINDING'
@@ -78,6 +80,8 @@ interface Exchange {
 
 type State =
   | { readonly name: 'stopped' }
+  /** RFC 2131 section 4.4.1: so that a building whose power has come back does not ask all at once. */
+  | { readonly name: 'waiting'; readonly startAt: Instant }
   | { readonly name: 'selecting'; readonly exchange: Exchange }
   | { readonly name: 'requesting'; readonly exchange: Exchange; readonly address: Ipv4; readonly server: Ipv4 }
   | { readonly name: 'rebooting'; readonly exchange: Exchange; readonly address: Ipv4 }
@@ -91,7 +95,8 @@ type StateName = State['name'];
 
 /** RFC 2131 figure 5, with the probe between ACK and BOUND, and the stops. */
 const TRANSITIONS: Readonly<Record<StateName, readonly StateName[]>> = {
-  stopped: ['selecting', 'rebooting'],
+  stopped: ['waiting', 'selecting', 'rebooting'],
+  waiting: ['selecting', 'stopped', 'released'],
   selecting: ['selecting', 'requesting', 'probing', 'stopped', 'released'],
   requesting: ['requesting', 'selecting', 'probing', 'stopped', 'released'],
   rebooting: ['rebooting', 'selecting', 'probing', 'stopped', 'released'],
@@ -100,7 +105,7 @@ const TRANSITIONS: Readonly<Record<StateName, readonly StateName[]>> = {
   renewing: ['renewing', 'rebinding', 'bound', 'selecting', 'declined', 'stopped', 'released'],
   rebinding: ['rebinding', 'bound', 'selecting', 'declined', 'stopped', 'released'],
   declined: ['selecting', 'stopped', 'released'],
-  released: ['selecting', 'rebooting', 'stopped'],
+  released: ['waiting', 'selecting', 'rebooting', 'stopped'],
 };
 
 /** RFC 2131 section 4.1: 4 s doubling to 64 s, each randomised by one second either way. */
@@ -122,6 +127,8 @@ export class DhcpClient implements Machine<DhcpIn, DhcpOut> {
   #storedAt: Instant = 0;
   /** NAKs since the last lease: a server that offers and refuses in a circle must not be asked at wire speed. */
   #naks = 0;
+  /** What asking for the stored address is called. */
+  #returning = false;
   #out: DhcpOut[] = [];
 
   constructor(options: DhcpClientOptions) {
@@ -134,7 +141,7 @@ export class DhcpClient implements Machine<DhcpIn, DhcpOut> {
   process(now: Instant, input: DhcpIn): void {
     switch (input.kind) {
       case 'start':
-        this.#start(now, input.stored ?? null, input.reuse ?? true);
+        this.#start(now, input.stored ?? null, input.reuse ?? true, input.returning ?? false);
         break;
       case 'received':
         this.#received(now, input.message);
@@ -168,6 +175,8 @@ export class DhcpClient implements Machine<DhcpIn, DhcpOut> {
   #deadline(): Instant {
     const state = this.#state;
     switch (state.name) {
+      case 'waiting':
+        return state.startAt;
       case 'selecting':
       case 'requesting':
       case 'rebooting':
@@ -191,6 +200,9 @@ export class DhcpClient implements Machine<DhcpIn, DhcpOut> {
     }
     this.#state = next;
     switch (next.name) {
+      case 'waiting':
+        this.#show('DHCP WAITING COLDBOOT TIMEOUT');
+        break;
       case 'selecting':
         this.#show(next.exchange.tries > this.#tunables['dhcp.maxDiscovers'] ? 'DHCP TIMEOUT' : 'DHCP INIT');
         break;
@@ -198,7 +210,7 @@ export class DhcpClient implements Machine<DhcpIn, DhcpOut> {
         this.#show('DHCP REQUESTING');
         break;
       case 'rebooting':
-        this.#show('DHCP REBOOT');
+        this.#show(this.#returning ? 'DHCP RESYNC' : 'DHCP REBOOT');
         break;
       case 'bound':
         this.#show(next.restored ? 'DHCP TIMEOUT' : 'DHCP BOUND');
@@ -227,12 +239,19 @@ export class DhcpClient implements Machine<DhcpIn, DhcpOut> {
     this.#out.push({ kind: 'state', name });
   }
 
-  #start(now: Instant, stored: StoredLease | null, reuse: boolean): void {
+  #start(now: Instant, stored: StoredLease | null, reuse: boolean, returning: boolean): void {
     if (this.#state.name !== 'stopped' && this.#state.name !== 'released') return;
+    this.#returning = returning && this.#tunables['dhcp.stateOnReturn'] === 'resync';
     this.#naks = 0;
     this.#stored = stored !== null && stored.remainingSeconds > 0 ? stored : null;
     this.#storedAt = now;
-    if (this.#stored === null) this.#discoverAt(now, now);
+    const wait = returning ? 0 : this.#tunables['dhcp.coldBootWait'] * SECOND;
+    if (this.#stored === null && wait > 0) {
+      this.#enter({
+        name: 'waiting',
+        startAt: now + Math.min(wait, SECOND) + this.#rng.below(Math.max(1, wait - SECOND)),
+      });
+    } else if (this.#stored === null) this.#discoverAt(now, now);
     else this.#enter({ name: 'rebooting', exchange: this.#newExchange(now, now), address: this.#stored.address });
     if (!reuse) this.#stored = null;
   }
@@ -249,6 +268,9 @@ export class DhcpClient implements Machine<DhcpIn, DhcpOut> {
   #expire(now: Instant): void {
     const state = this.#state;
     switch (state.name) {
+      case 'waiting':
+        this.#discoverAt(now, now);
+        break;
       case 'selecting':
         this.#discover(now, state.exchange);
         break;

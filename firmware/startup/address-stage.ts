@@ -8,7 +8,7 @@ import type { Lease } from '../protocols/dhcp-lease.ts';
 import { ipv4Text } from '../wire/address.ts';
 import * as dhcp from '../wire/dhcp.ts';
 import { forgetLease, loadLease, saveLease } from './lease-memory.ts';
-import type { PhoneContext } from './phone-context.ts';
+import { NO_VLAN_YET, type PhoneContext } from './phone-context.ts';
 import type { Stage, StageOutput } from './stage.ts';
 
 const BROADCAST = 0xffff_ffff;
@@ -33,6 +33,8 @@ export class AddressStage implements Stage {
   #output: StageOutput | null = null;
   /** The user gave the address back: when it comes off the interface. */
   #takeOffAt: Instant = NEVER;
+  /** There has been a lease since the phone was started. */
+  #hadLease = false;
 
   readonly #announce: AddressAnnouncer;
 
@@ -58,6 +60,7 @@ export class AddressStage implements Stage {
     this.#output = null;
     this.#takeOffAt = NEVER;
     this.#takeOff(now);
+    this.#show(NO_VLAN_YET);
   }
 
   dispatch(now: Instant, emit: (output: StageOutput) => void): void {
@@ -138,8 +141,9 @@ export class AddressStage implements Stage {
       { unconfigured: true },
     );
     const remembered = loadLease(memory, facts.vlan, hal.wallClock.now());
-    if (remembered === null) client.process(now, { kind: 'start' });
-    else client.process(now, { kind: 'start', stored: remembered.stored, reuse: remembered.sameVlan });
+    const returning = this.#hadLease;
+    if (remembered === null) client.process(now, { kind: 'start', returning });
+    else client.process(now, { kind: 'start', stored: remembered.stored, reuse: remembered.sameVlan, returning });
   }
 
   #useStatic(now: Instant, settings: NetworkSettings): void {
@@ -229,6 +233,7 @@ export class AddressStage implements Stage {
   #bound(now: Instant, lease: Lease): void {
     const { hal, facts } = this.#phone;
     facts.addressing = lease;
+    this.#hadLease = true;
     hal.trace.event('dhcp.bound', {
       address: `${ipv4Text(lease.address)}/${lease.prefixLength}`,
       router: lease.routers[0] === undefined ? null : ipv4Text(lease.routers[0]),

@@ -63,6 +63,9 @@ export interface Facts {
   loadRejected: boolean;
 }
 
+/** The DHCP state of a phone whose VLAN is not decided. */
+export const NO_VLAN_YET = 'CDP INIT';
+
 /** Nothing learned yet. */
 export function noFacts(): Facts {
   return {
@@ -71,7 +74,7 @@ export function noFacts(): Facts {
     power: null,
     marking: DEFAULT_MARKING,
     addressing: null,
-    dhcpState: 'DHCP INVALID',
+    dhcpState: NO_VLAN_YET,
     tftpServers: [],
     configuration: null,
     capf: null,

@@ -55,6 +55,21 @@ describe('a lease', () => {
     expect(world.all('dhcp.bound')[0]!.address).toBe(FIRST_LEASE);
   });
 
+  it('is asked for again when the cable was out (DHCP RESYNC)', () => {
+    const world = booted();
+    world.events.length = 0;
+    world.lab.unplug(0);
+    world.run(2);
+    world.lab.plug(0);
+    world.runUntil('registration.accepted', 60);
+    expect(states(world)).toEqual(['CDP INIT', 'DHCP RESYNC', 'DHCP BOUND']);
+  });
+
+  it('is asked for after a wait where phones are told to wait at power-on', () => {
+    const world = booted({ tunables: { 'dhcp.coldBootWait': 5 } });
+    expect(states(world)[0]).toBe('DHCP WAITING COLDBOOT TIMEOUT');
+  });
+
   it('is refused at the next start in another network (NAK): a new one from the beginning', () => {
     const world = booted({ lab: { vlans: [200] } });
     world.lab.setVoiceVlan(200);
