@@ -147,6 +147,8 @@ export class CallManager implements SessionOwner {
   tokens: 'grant' | number = 'grant';
   listening = false;
   readonly slowness: Slowness;
+  /** Devices that are rejected though they are in the table, and with which words. */
+  readonly rejections = new Map<string, string>();
   /** Connections that register beyond this many a second are closed, and tokens refused. */
   readonly throttle = new Throttle();
   /** A phone that does not answer CapabilitiesReq within ten seconds is thrown out. */
@@ -395,7 +397,7 @@ export class CallManager implements SessionOwner {
     if (device === null || device.protocol !== 'sccp') return UNKNOWN_DEVICE;
     if (device.deviceType !== deviceType) return TYPE_MISMATCH;
     if (this.#options.secure !== undefined && !suitsProfile(session.certifiedName, device)) return SECURITY_ERROR;
-    return this.#options.reject?.(device) ?? null;
+    return this.rejections.get(device.name) ?? this.#options.reject?.(device) ?? null;
   }
 
   #reject(now: Instant, session: Session, device: string, text: string): void {

@@ -154,6 +154,8 @@ export class SipCallManager implements PeerOwner {
   unavailable: number | null = null;
   listening = false;
   readonly slowness: Slowness;
+  /** Devices that are rejected though they are in the table, and with which words. */
+  readonly rejections = new Map<string, string>();
   /** Registrations beyond this many a second get 503; refreshes go through. */
   readonly throttle = new Throttle();
 
@@ -400,7 +402,7 @@ export class SipCallManager implements PeerOwner {
     if (its.deviceType !== null && its.deviceType !== device.deviceType) return 'Device type mismatch';
     if (this.#options.secure !== undefined && !suitsProfile(peer.certifiedName ?? null, device))
       return 'Security profile mismatch';
-    return this.#options.reject?.(device) ?? null;
+    return this.rejections.get(device.name) ?? this.#options.reject?.(device) ?? null;
   }
 
   #reject(now: Instant, peer: Peer, m: Request, its: RegisterRequest, why: string | null): void {
