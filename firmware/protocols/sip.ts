@@ -13,11 +13,15 @@ import { isMalformed, type Malformed } from '../malformed.ts';
 import { parseSeconds } from '../wire/sip/grammar.ts';
 import { headerValue, type Message, parse, type Request, type Response } from '../wire/sip/message.ts';
 import { MessageStream } from '../wire/sip/stream.ts';
-import { judgeResponse } from '../wire/sip/validity.ts';
+import { judgeRequest, judgeResponse } from '../wire/sip/validity.ts';
 import type { RegistrationClient, RegistrationClientIn, RegistrationClientOut } from './registration-client.ts';
 import type { ConnectionGone } from './sccp/loss.ts';
 import { answerTo, isAnswerable, responseTo } from './sip/answer.ts';
 import type { Binding } from './sip/binding.ts';
+import type { Call } from './sip/call.ts';
+import { displayOf, type Faced } from './sip/call-keys.ts';
+import { CallRequests } from './sip/call-requests.ts';
+import { SipCalls } from './sip/calls.ts';
 import { grantOf, refreshAfter, rejectionText, SHORTEST_REFRESH, timeOf } from './sip/grant.ts';
 import { generationOf } from './sip/offer.ts';
 import { Requests, type SipClientOptions } from './sip/requests.ts';
@@ -30,7 +34,8 @@ type Purpose =
   | { readonly kind: 'register'; readonly binding: Binding; readonly what: 'first' | 'refresh' | 'leave' }
   | { readonly kind: 'probe' }
   | { readonly kind: 'token' }
-  | { readonly kind: 'alarm' };
+  | { readonly kind: 'alarm' }
+  | { readonly kind: 'call'; readonly call: Call; readonly request: Request };
 
 type State =
   | { readonly kind: 'idle' }
@@ -60,8 +65,8 @@ const OVER: State = Object.freeze({ kind: 'over' });
 /** A refresh later than this is reported: the phone, or what runs it, has no time. */
 const LATE: Duration = SECOND;
 
-/** Keys of an idle phone, from the standard soft key template: over SIP the call manager sends none. */
-const IDLE_KEYS = Object.freeze([{ label: 'Redial' }, { label: 'NewCall' }, { label: 'CFwdAll' }]);
+/** The face of a phone without a call. */
+const NO_CALL: Faced = Object.freeze({ view: null, digits: '', consulting: false, ringing: false });
 
 export class SipClient implements RegistrationClient {
   readonly #options: SipClientOptions;
@@ -75,6 +80,10 @@ export class SipClient implements RegistrationClient {
   #alarm: Extract<RegistrationClientIn, { kind: 'register' }>['alarm'] = { reason: 'initialized' };
   #probeAt: Instant = NEVER;
   #messageWaiting = false;
+  /** Null until the first call. */
+  #calls: SipCalls | null = null;
+  /** Of the input or the dispatch that is being worked on. */
+  #now: Instant = 0;
 
   constructor(options: SipClientOptions) {
     this.#options = options;
@@ -94,6 +103,7 @@ export class SipClient implements RegistrationClient {
   }
 
   process(now: Instant, input: RegistrationClientIn): void {
+    this.#now = now;
     switch (input.kind) {
       case 'connected':
         this.#connected(now, input.ownAddress, input.ownPort);
@@ -114,12 +124,17 @@ export class SipClient implements RegistrationClient {
       case 'unregister':
         this.#unregister(now);
         return;
+      case 'key':
+        if (this.#state.kind === 'registered') this.#ownCalls()?.key(now, input.key);
+        return;
     }
   }
 
   dispatch(now: Instant, emit: (out: RegistrationClientOut) => void): void {
+    this.#now = now;
     this.#transactions.dispatch(now, (purpose) => this.#unanswered(now, purpose));
     this.#expire(now);
+    this.#calls?.expire(now);
     if (this.#out.length === 0) return;
     const out = this.#out;
     this.#out = [];
@@ -131,6 +146,7 @@ export class SipClient implements RegistrationClient {
     const state = this.#state;
     if (state.kind === 'idle' || state.kind === 'over') return NEVER;
     let at = earlier(this.#transactions.pollAt(), this.#probeAt);
+    if (this.#calls !== null) at = earlier(at, this.#calls.pollAt());
     for (const { refreshAt } of this.#bindings) at = earlier(at, refreshAt);
     return 'giveUpAt' in state ? earlier(at, state.giveUpAt) : at;
   }
@@ -141,6 +157,8 @@ export class SipClient implements RegistrationClient {
     }
     this.#state = state;
     if (state.kind !== 'over') return;
+    this.#calls?.clear(this.#now);
+    this.#calls = null;
     this.#stream.clear();
     this.#transactions.clear();
     this.#bindings = [];
@@ -236,6 +254,9 @@ export class SipClient implements RegistrationClient {
       case 'alarm':
         this.#options.debug?.(`SIP: no answer to the alarm until ${now / SECOND} s`);
         return;
+      case 'call':
+        purpose.call.unanswered(now, purpose.request);
+        return;
     }
   }
 
@@ -267,17 +288,37 @@ export class SipClient implements RegistrationClient {
       return;
     }
     const purpose = this.#transactions.response(now, m);
-    if (purpose !== null && m.status >= 200) this.#answered(now, purpose, m);
+    if (purpose === null) {
+      if (m.status >= 200 && m.status < 300) this.#calls?.acceptedAgain(m);
+    } else if (purpose.kind === 'call') purpose.call.answered(now, purpose.request, m);
+    else if (m.status >= 200) this.#answered(now, purpose, m);
+  }
+
+  /** Null for a phone that makes none. */
+  #ownCalls(): SipCalls | null {
+    const { media } = this.#options;
+    if (media === undefined) return null;
+    this.#calls ??= new SipCalls(this.#options, media, new CallRequests(this.#requests, this.#options), {
+      request: (now, call, request) => this.#transactions.request(now, request, { kind: 'call', call, request }),
+      cancel: (now, call, request) => this.#transactions.cancel(now, request, { kind: 'call', call, request }),
+      respond: (now, to, m) => this.#transactions.respond(now, to, m),
+      write: (octets) => this.#out.push({ kind: 'write', octets }),
+      view: (call) => this.#out.push({ kind: 'call', call }),
+      display: () => this.#display(),
+    });
+    return this.#calls;
   }
 
   #asked(now: Instant, m: Request): void {
     if (!isAnswerable(m)) {
-      if (m.method === 'ACK') this.#transactions.arrived(now, m);
+      if (m.method !== 'ACK') return;
+      this.#transactions.arrived(now, m);
+      this.#calls?.asked(now, m);
       return;
     }
     if (!this.#transactions.arrived(now, m)) return;
     const answer = answerTo(m, generationOf(this.#options.load).supported);
-    if (answer === null) return;
+    if (answer === null || (answer.status !== 420 && answer.status !== 415 && this.#ofCalls(now, m))) return;
     this.#transactions.respond(now, m, responseTo(m, answer, this.#requests.tag()));
     if (answer.status >= 300) return;
     const { serviceControl, messageWaiting } = wishesOf(m);
@@ -290,6 +331,13 @@ export class SipClient implements RegistrationClient {
       if (isForUs(control, own)) this.#control(control.action, control.configVersionStamp);
       else this.#options.debug?.(`SIP: ${control.action} for another registration`);
     }
+  }
+
+  /** True for a request that begins a call or belongs to one, and has been answered. */
+  #ofCalls(now: Instant, m: Request): boolean {
+    if (this.#state.kind !== 'registered' || judgeRequest(m) !== null) return false;
+    const calls = m.method === 'INVITE' ? this.#ownCalls() : this.#calls;
+    return calls?.asked(now, m) ?? false;
   }
 
   #control(action: string, stamp: string): void {
@@ -431,7 +479,6 @@ export class SipClient implements RegistrationClient {
   }
 
   #display(): void {
-    const display = { prompt: 'Your current options', notify: '', text: '', softKeys: IDLE_KEYS };
-    this.#out.push({ kind: 'display', display: { ...display, messageWaiting: this.#messageWaiting } });
+    this.#out.push({ kind: 'display', display: displayOf(this.#calls?.faced ?? NO_CALL, this.#messageWaiting) });
   }
 }

@@ -9,6 +9,7 @@ import type { Hash } from '../../wire/sip/digest.ts';
 import { type Header, NO_BODY, type Request, VERSION } from '../../wire/sip/message.ts';
 import { escapedUser } from '../../wire/sip/uri.ts';
 import { emitLatin1, emitUtf8, utf8Length } from '../../wire/text.ts';
+import type { CallMedia } from '../calls.ts';
 import { Binding, hex32, newCallId, newTag } from './binding.ts';
 import {
   ALLOW,
@@ -33,6 +34,8 @@ export interface SipClientOptions extends SipIdentity {
   readonly hash: Hash;
   /** Calendar time, milliseconds since 1970: phones write it into REGISTER, right or wrong. */
   readonly calendar: () => number;
+  /** Without it the phone makes no calls, and takes none. */
+  readonly media?: CallMedia;
   /** For engineers: what was ignored, and why. */
   readonly debug?: (line: string) => void;
 }
@@ -66,7 +69,7 @@ export class Requests {
   bindings(): Binding[] {
     const { settings, deviceName, hash } = this.#options;
     const lines = settings.lines.length === 0 ? [nameless(deviceName)] : settings.lines;
-    return lines.map((line) => new Binding(line, this.#callId(), this.tag(), settings.timerRegisterExpires, hash));
+    return lines.map((line) => new Binding(line, this.callId(), this.tag(), settings.timerRegisterExpires, hash));
   }
 
   /** `primary`: this line speaks for the device. */
@@ -81,7 +84,7 @@ export class Requests {
     const first = what === 'first' && primary;
     const leaving = what === 'leave' ? ';expires=0' : '';
     const expires = what === 'leave' ? NO_BINDING_SECONDS : binding.expires;
-    const headers: Header[] = [this.#via(), ...binding.addressHeaders(host), ...this.#common()];
+    const headers: Header[] = [this.via(), ...binding.addressHeaders(host), ...this.#common()];
     headers.push(
       { name: 'CSeq', value: `${binding.nextSequence()} REGISTER` },
       { name: 'User-Agent', value: userAgentOf(this.#options) },
@@ -100,7 +103,7 @@ export class Requests {
   probe(): Request {
     const { host } = this.#options;
     const [binding] = this.bindings();
-    const headers: Header[] = [this.#via(), ...binding!.addressHeaders(host), ...this.#common()];
+    const headers: Header[] = [this.via(), ...binding!.addressHeaders(host), ...this.#common()];
     headers.push(
       { name: 'CSeq', value: `${binding!.nextSequence()} REGISTER` },
       { name: 'User-Agent', value: userAgentOf(this.#options) },
@@ -132,7 +135,7 @@ export class Requests {
   }
 
   /** URI of the phone's own Contact. */
-  contactUri({ line }: Binding): string {
+  contactUri({ line }: { readonly line: SipLine }): string {
     const user = escapedUser(line.contact === '' ? line.name : line.contact);
     return `sip:${user}@${ipv4Text(this.#address)}:${this.#port};transport=${this.#options.settings.transport}`;
   }
@@ -151,10 +154,10 @@ export class Requests {
     const line = settings.lines[0] ?? nameless(deviceName);
     const address = `<sip:${escapedUser(line.name)}@${host}>`;
     const headers: Header[] = [
-      this.#via(),
+      this.via(),
       { name: 'From', value: `${address};tag=${this.tag()}` },
       { name: 'To', value: `<sip:${host}>` },
-      { name: 'Call-ID', value: this.#callId() },
+      { name: 'Call-ID', value: this.callId() },
       ...this.#common(),
       { name: 'CSeq', value: '1000 REFER' },
       { name: 'User-Agent', value: userAgentOf(this.#options) },
@@ -168,33 +171,47 @@ export class Requests {
     return { kind: 'request', method: 'REFER', uri: `sip:${host}`, version: VERSION, headers, body };
   }
 
-  #via(): Header {
+  via(): Header {
     const { settings, rng } = this.#options;
     const place = `${ipv4Text(this.#address)}:${this.#port}`;
     return { name: 'Via', value: `SIP/2.0/${settings.transport.toUpperCase()} ${place};branch=z9hG4bK${hex32(rng)}` };
   }
 
   /** Max-Forwards, Session-ID, Date. */
-  #common(): Header[] {
-    const { settings, calendar, rng } = this.#options;
-    const headers: Header[] = [{ name: 'Max-Forwards', value: String(settings.maxRedirects) }];
-    if (this.#generation.sessionId) {
-      // One for all requests of a registration (RFC 7989 section 6).
-      this.#session ||= hex32(rng) + hex32(rng) + hex32(rng) + hex32(rng);
-      headers.push({ name: 'Session-ID', value: `${this.#session};remote=${NIL_SESSION}` });
-    }
-    headers.push({ name: 'Date', value: dateValue(calendar() / 1000) });
-    return headers;
+  common(session: string): Header[] {
+    const { settings, calendar } = this.#options;
+    return [
+      { name: 'Max-Forwards', value: String(settings.maxRedirects) },
+      ...(session === '' ? [] : [{ name: 'Session-ID', value: session }]),
+      { name: 'Date', value: dateValue(calendar() / 1000) },
+    ];
   }
 
-  #callId(): string {
+  /** A new half of a Session-ID; empty where the load knows none. */
+  newSession(): string {
+    const { rng } = this.#options;
+    return this.#generation.sessionId ? hex32(rng) + hex32(rng) + hex32(rng) + hex32(rng) : '';
+  }
+
+  #common(): Header[] {
+    // One for all requests of a registration (RFC 7989 section 6).
+    this.#session ||= this.newSession();
+    return this.common(sessionValue(this.#session, ''));
+  }
+
+  callId(): string {
     this.#counter++;
     return newCallId(this.#options, this.#counter, this.#address, this.#options.rng);
   }
 }
 
+/** Value of Session-ID (RFC 7989); empty when `own` is. */
+export function sessionValue(own: string, remote: string): string {
+  return own === '' ? '' : `${own};remote=${remote === '' ? NIL_SESSION : remote}`;
+}
+
 /** What SIPCC makes of a file without lines: the device name is the address of record. */
-function nameless(deviceName: string): SipLine {
+export function nameless(deviceName: string): SipLine {
   return { instance: 1, name: deviceName, contact: '', displayName: '', label: '', authName: '', authPassword: '' };
 }
 

@@ -40,6 +40,7 @@ const KNOWN = [
   'Reason',
   'Record-Route',
   'Remote-Party-ID',
+  'Replaces',
   'Require',
   'Retry-After',
   'Route',
