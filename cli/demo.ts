@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { Capture, MOST_PHONES, macPlan, PrivateFile, runOf, VirtualWorld } from '../fleet/public.ts';
 import type { ModelRow } from '../hal/board.ts';
-import { loadFiles } from '../lab/public.ts';
+import { loadFiles, SECURITY_MODES } from '../lab/public.ts';
 import { bootViewFor } from './boot-view.ts';
 import { countsText } from './conclude.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -125,5 +125,3 @@ function openingText({ platform }: ModelRow, count: number, first: string, seed:
     ? `${platform} ${first}, seed ${seed}. Its flash lives in memory and is gone at the end.`
     : `${count} x ${platform}, the first is ${first}, seed ${seed}. Their flash lives in memory and is gone at the end.`;
 }
-
-const SECURITY_MODES = ['none', 'authenticated', 'encrypted'] as const;

@@ -15,8 +15,10 @@ import {
   type ShardPlan,
   type World,
 } from '../fleet/public.ts';
+import { FLEET_KEYS, SECURITY_MODES } from '../lab/public.ts';
 import { countsText } from './conclude.ts';
 import type { ExitCode } from './exit-code.ts';
+import { type FactoryTexts, factoryOf, withFactory } from './factory.ts';
 import { readCount, withPlanOptions } from './fleet-plan.ts';
 import { readLoad } from './image.ts';
 import { Output } from './output.ts';
@@ -27,9 +29,10 @@ import { type RunTexts, readRunOptions, withRunOptions } from './run-options.ts'
 import { type RunEnd, Session } from './session.ts';
 import type { StopSignals } from './stop-signals.ts';
 import { UsageError } from './usage-error.ts';
-import { model, positiveNumber, protocolOf, wholeNumber } from './values.ts';
+import { model, oneOf, positiveNumber, protocolOf, wholeNumber } from './values.ts';
 
-export interface FleetTexts extends RunTexts, PhoneKindTexts {
+export interface FleetTexts extends RunTexts, PhoneKindTexts, FactoryTexts {
+  readonly security: string;
   readonly count?: string;
   readonly nic: string;
   readonly model: string;
@@ -77,11 +80,12 @@ export function fleetCommand(command: Command): Command {
       .option('--expect <addresses>', 'where they are to land: addresses and prefixes of servers and call managers')
       .option('--nic-in-use-ok', 'on an interface that this machine itself uses')
       .option('--auto-register', 'phones that the call manager does not know register all the same')
+      .option('--security <mode>', `of the virtual wire's phones: ${SECURITY_MODES.join(', ')}`, 'none')
       .option('--upgrade <image>', 'the call manager of the virtual wire orders this image as their load')
       .option('--shards <n>', 'threads that share the phones of the virtual wire, each with a lab of its own', '1')
       .option('--heap <mebibytes>', 'largest heap of a shard; its phones start anew when it needs more', '4096'),
   );
-  return withRunOptions(described);
+  return withRunOptions(withFactory(described));
 }
 
 /** `sepia fleet`. */
@@ -220,6 +224,7 @@ function readPlan(texts: FleetTexts) {
     protocol: protocolOf(row, texts.protocol),
     allowUnsigned: texts.allowUnsigned === true,
     ...readVirtual(texts, nic.kind === 'virtual'),
+    factory: factoryOf(texts, FLEET_KEYS),
     macRun: readMacRun(texts.run),
     rate:
       texts.rate === undefined
@@ -232,13 +237,22 @@ function readPlan(texts: FleetTexts) {
 }
 
 /** What only the virtual wire has. */
-function readVirtual({ shards, heap, upgrade }: FleetTexts, isVirtual: boolean) {
+function readVirtual({ shards, heap, upgrade, security, pki }: FleetTexts, isVirtual: boolean) {
   const read = {
+    security: oneOf('--security', security, SECURITY_MODES),
     shards: wholeNumber('--shards', shards, [1, MOST_SHARDS]),
     heapMebibytes: wholeNumber('--heap', heap, HEAP_LIMITS),
     upgrade: upgrade === undefined ? null : readLoad(upgrade),
   };
-  if (isVirtual) return read;
+  if (isVirtual) {
+    if (pki === undefined) return read;
+    throw new UsageError('--pki concerns a real wire; on the virtual one --security makes keys of its own.');
+  }
+  if (read.security !== 'none') {
+    throw new UsageError(
+      '--security concerns the virtual wire; on a real one the call manager decides, and --pki gives phones certificates.',
+    );
+  }
   if (read.upgrade !== null) {
     throw new UsageError('--upgrade concerns the virtual wire; on a real one the call manager there orders the load.');
   }
@@ -266,7 +280,7 @@ function shardPlans(plan: FleetSettings): readonly ShardPlan[] {
       tunables,
       allowUnsigned,
       epoch,
-      lab: {},
+      lab: { security: plan.security },
       upgrade,
       types: settings.trace === null ? SHARD_TYPES : null,
     };
@@ -278,7 +292,7 @@ async function openRealWorld(
   nic: RealWorldOptions['nic'],
   session: Session,
 ): Promise<{ world: World; rules: RealRules }> {
-  const { settings, tunables, expected, row, protocol, allowUnsigned } = plan;
+  const { settings, tunables, expected, row, protocol, allowUnsigned, factory } = plan;
   const phones = macPlan(plan.macRun, plan.count).map((mac) => ({ model: row, mac, protocol }));
   const { census, stream } = session;
   const rules = new RealRules({ census, stream, expected });
@@ -290,6 +304,7 @@ async function openRealWorld(
     // A port of a real switch does not feed a program: power is external there.
     powerSource: 'external',
     sinks: census,
+    ...(factory === null ? {} : { identity: (holder) => factory.issue(holder) }),
     epoch: Date.now(),
     nic,
     seed: settings.seed,

@@ -4,17 +4,25 @@ import { autoMac, INDEX_BITS, parseMac, SHARD_BITS } from '../device/identity.ts
 import { EventStream, MOST_PHONES, openWire, PrivateFile } from '../fleet/public.ts';
 import { HostTimeline } from '../hal/host/timeline.ts';
 import type { Ipv4 } from '../hal/nic.ts';
-import { type MacRange, RealWireLab, type RealWireOutcome, type VoiceVlan } from '../lab/public.ts';
+import {
+  type MacRange,
+  RealWireLab,
+  type RealWireOutcome,
+  readPkiFolder,
+  SECURITY_MODES,
+  type VoiceVlan,
+} from '../lab/public.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
+import { type FactoryTexts, withFactory } from './factory.ts';
 import { Output, type OutputOptions } from './output.ts';
 import { withProtocol } from './phone-options.ts';
 import { nicOf, rangeText, readMacRun, refuseBefore } from './real-run.ts';
 import { gathered } from './run-options.ts';
 import { stopSignals } from './stop-signals.ts';
 import { UsageError } from './usage-error.ts';
-import { model, protocolOf, wholeNumber } from './values.ts';
+import { model, oneOf, protocolOf, wholeNumber } from './values.ts';
 
-export interface LabTexts extends OutputOptions {
+export interface LabTexts extends OutputOptions, FactoryTexts {
   readonly nic?: string;
   readonly count: string;
   readonly model: string;
@@ -27,6 +35,8 @@ export interface LabTexts extends OutputOptions {
   readonly serveAny?: boolean;
   readonly besideOthers?: boolean;
   readonly nicInUseOk?: boolean;
+  readonly security: string;
+  readonly serveTrustToRealPhones?: boolean;
   readonly trace?: string;
 }
 
@@ -37,7 +47,7 @@ const SEEDS = 2 ** 32;
 const MOST_CALL_MANAGERS = 5;
 
 export function labCommand(command: Command): Command {
-  return withProtocol(command)
+  return withFactory(withProtocol(command))
     .description('the embedded lab on a real wire: switch, DHCP, DNS, TFTP and call managers for other phones')
     .option('--nic <nic>', 'an interface, af-packet:NAME, or udp:LOCAL:PORT,REMOTE:PORT')
     .option('--count <n>', 'how many phones its call managers know', '1000')
@@ -46,6 +56,8 @@ export function labCommand(command: Command): Command {
     .option('--macs <first-last>', 'serve these stations too; may be given again', gathered)
     .option('--voice-vlan <vlan>', 'the voice VLAN that its switch port announces: 1 to 4094, or none', '100')
     .option('--call-managers <n>', 'how many', '2')
+    .option('--security <mode>', `of the phones: ${SECURITY_MODES.join(', ')}; needs --pki`, 'none')
+    .option('--serve-trust-to-real-phones', 'CTL and ITL for phones with the address of a maker too, which keep them')
     .option('--auto-register', 'phones that nobody wrote down get a number of their own')
     .option('--serve-any', 'answer every station on the wire')
     .option('--beside-others', 'serve although a DHCP server, a switch or one of its addresses is there already')
@@ -138,8 +150,21 @@ function readLab(texts: LabTexts) {
     autoRegister: texts.autoRegister === true,
     serveAny: texts.serveAny === true,
     besideOthers: texts.besideOthers === true,
+    ...readSecurity(texts),
     callManager: { epoch: Date.now() },
   };
+}
+
+/** The keys have to outlast the lab: phones are given theirs by other commands, and remember its lists. */
+function readSecurity({ security: text, pki: folder, serveTrustToRealPhones }: LabTexts) {
+  const security = oneOf('--security', text, SECURITY_MODES);
+  if (security === 'none') {
+    if (folder !== undefined) throw new UsageError('--pki goes with --security authenticated or encrypted.');
+    return {};
+  }
+  if (folder === undefined) throw new UsageError('--security needs --pki FOLDER, which sepia lab pki create makes.');
+  const { pki } = readPkiFolder(folder);
+  return { security, pki, ...(serveTrustToRealPhones === true ? { trustedStations: () => true } : {}) };
 }
 
 function readRange(text: string): MacRange {

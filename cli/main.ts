@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { PlanError, PrivateFileError } from '../fleet/public.ts';
+import { ElementFileError } from '../hal/host/element-file.ts';
 import { FlashFileError } from '../hal/host/flash-file.ts';
 import { MachineLack } from '../hal/host/machine-lack.ts';
 import {
@@ -34,6 +35,7 @@ const SENTENCES = [
   PlanError,
   PrivateFileError,
   PkiFolderError,
+  ElementFileError,
   FlashFileError,
   FlashToolError,
   ImageError,

@@ -17,6 +17,7 @@ import type { WireEnd } from '../hal/wire-end.ts';
 import { flashInfo } from '../images/public.ts';
 import { bootViewFor } from './boot-view.ts';
 import type { ExitCode } from './exit-code.ts';
+import { elementOf, type FactoryTexts, factoryOf, withFactory } from './factory.ts';
 import { readOctets } from './files.ts';
 import { Output } from './output.ts';
 import { type PhoneKindTexts, warnOfUnsigned, withPhoneKind } from './phone-options.ts';
@@ -27,7 +28,7 @@ import { settingsOf } from './setting-options.ts';
 import { UsageError } from './usage-error.ts';
 import { model, oneOf, protocolOf } from './values.ts';
 
-export interface PhoneTexts extends RunTexts, PhoneKindTexts {
+export interface PhoneTexts extends RunTexts, PhoneKindTexts, FactoryTexts {
   readonly nic: string;
   readonly model?: string;
   readonly mac: string;
@@ -47,23 +48,25 @@ export interface PhoneTexts extends RunTexts, PhoneKindTexts {
 const DEFAULT_SEED = 1;
 
 export function phoneCommand(command: Command): Command {
-  const described = withPhoneKind(
-    command
-      .description('boots one phone on a wire, and keeps it registered until Ctrl-C')
-      .requiredOption('--nic <nic>', 'virtual, an interface, af-packet:NAME, or udp:LOCAL:PORT,REMOTE:PORT')
-      .option('--model <m>', 'which model; a flash file says it itself')
-      .option('--mac <mac>', 'its MAC address; auto makes a locally administered one', 'auto')
-      .option('--run <n>', "number that makes the automatic MAC address; this machine's own unless given")
-      .option('--realistic', "a real phone's pace, lamps and all")
-      .option('--power <source>', 'poe, which is bargained for, or external (default: poe on virtual, else external)')
-      .option('--flash <file>', "the phone's flash (sepia flash create); without it flash lives in memory")
-      .option('--image <file>', 'boots this image instead of the one for the model')
-      .option('--static <address>', 'ADDRESS/LENGTH,ROUTER instead of DHCP; needs --tftp')
-      .option('--tftp <servers>', 'TFTP server, or two with a comma, instead of those that DHCP names')
-      .option('--vlan <id>', 'the admin VLAN: used when no switch says which')
-      .option('--pcap <file>', 'write what goes over its cable into FILE (pcapng)')
-      .option('--nic-in-use-ok', 'on an interface that this machine itself uses')
-      .option('--auto-register', 'if the call manager does not know the phone, it registers all the same'),
+  const described = withFactory(
+    withPhoneKind(
+      command
+        .description('boots one phone on a wire, and keeps it registered until Ctrl-C')
+        .requiredOption('--nic <nic>', 'virtual, an interface, af-packet:NAME, or udp:LOCAL:PORT,REMOTE:PORT')
+        .option('--model <m>', 'which model; a flash file says it itself')
+        .option('--mac <mac>', 'its MAC address; auto makes a locally administered one', 'auto')
+        .option('--run <n>', "number that makes the automatic MAC address; this machine's own unless given")
+        .option('--realistic', "a real phone's pace, lamps and all")
+        .option('--power <source>', 'poe, which is bargained for, or external (default: poe on virtual, else external)')
+        .option('--flash <file>', "the phone's flash (sepia flash create); without it flash lives in memory")
+        .option('--image <file>', 'boots this image instead of the one for the model')
+        .option('--static <address>', 'ADDRESS/LENGTH,ROUTER instead of DHCP; needs --tftp')
+        .option('--tftp <servers>', 'TFTP server, or two with a comma, instead of those that DHCP names')
+        .option('--vlan <id>', 'the admin VLAN: used when no switch says which')
+        .option('--pcap <file>', 'write what goes over its cable into FILE (pcapng)')
+        .option('--nic-in-use-ok', 'on an interface that this machine itself uses')
+        .option('--auto-register', 'if the call manager does not know the phone, it registers all the same'),
+    ),
   );
   return withRunOptions(described);
 }
@@ -80,7 +83,9 @@ export async function phone(texts: PhoneTexts): Promise<ExitCode> {
   const flash = texts.flash === undefined ? null : FlashFile.open(texts.flash);
   let capture: Capture | null = null;
   try {
-    const plan = readPhonePlan(texts, flash);
+    const factory = factoryOf(texts);
+    const kind = readPhonePlan(texts, flash);
+    const plan = flash === null ? kind : { ...kind, element: elementOf(flash.path, kind, factory) };
     refuseBefore(nic, { nicInUseOk: texts.nicInUseOk === true, phones: 1, expects: false });
     warnOfUnsigned(texts);
     const warning = nic.kind === 'virtual' ? null : warnOfMac(plan.mac);
@@ -96,6 +101,7 @@ export async function phone(texts: PhoneTexts): Promise<ExitCode> {
       allowUnsigned: texts.allowUnsigned === true,
       powerSource,
       sinks: session.census,
+      ...(factory === null ? {} : { identity: (holder) => factory.issue(holder) }),
       epoch,
       seed: settings.seed,
       wire: (end, { mac }, timeline) => capture?.tap(end, timeline, deviceName(mac)) ?? end,

@@ -1,8 +1,10 @@
+import type { KeyObject } from 'node:crypto';
 import { Cpu } from '../device/cpu.ts';
 import { deviceName, serialNumber } from '../device/identity.ts';
 import { Phone, type PhoneSinks } from '../device/phone.ts';
 import type { ModelRow } from '../hal/board.ts';
 import type { Flash } from '../hal/flash.ts';
+import type { ElementContents } from '../hal/host/element-file.ts';
 import { HostSecureElement } from '../hal/host/secure-element.ts';
 import type { Mac } from '../hal/nic.ts';
 import type { PowerSource } from '../hal/power.ts';
@@ -29,6 +31,8 @@ export interface PhonePlan {
   readonly serial?: string;
   /** Its flash part; without it a new one, in memory, with the model's load and the development key. */
   readonly flash?: Flash;
+  /** What is burnt into its secure element; without it a new secret, and what the world's factory puts into the MIC slot. */
+  readonly element?: ElementContents;
   /** Stands in the new flash instead of the model's load. */
   readonly image?: Uint8Array;
   /** Load that the lab's call manager orders; the phone keeps its own without it. */
@@ -69,6 +73,7 @@ export class PhoneMaker {
   readonly cpu = new Cpu(readBuiltSourceMap);
   readonly #options: PhoneMakerOptions;
   readonly #stock: FlashStock;
+  readonly #keys = new Set<KeyObject>();
 
   constructor(options: PhoneMakerOptions) {
     this.#options = options;
@@ -77,6 +82,11 @@ export class PhoneMaker {
       [developmentKey().bootKey],
       options.allowUnsigned === true,
     );
+  }
+
+  /** Different keys that phones have been made with. */
+  get identityKeys(): number {
+    return this.#keys.size;
   }
 
   /** Throws PlanError. */
@@ -107,7 +117,7 @@ export class PhoneMaker {
   }
 
   #secureElement(
-    { model, mac, serial }: PhonePlan,
+    { model, mac, serial, element: contents }: PhonePlan,
     bootKeys: readonly BootKey[],
   ): ConstructorParameters<typeof Phone>[0]['secure'] {
     const { timeline, identity, keyLog } = this.#options;
@@ -116,12 +126,14 @@ export class PhoneMaker {
       deviceName: deviceName(mac),
       serial: serial ?? serialNumber(mac),
     };
-    const mic = identity?.(holder);
+    const mic = contents?.mic ?? identity?.(holder);
+    if (mic !== undefined) this.#keys.add(mic.privateKey);
     return (complete) => {
       const element = new HostSecureElement({
         timeline,
         bootKeys,
         complete,
+        ...(contents === undefined ? {} : { secret: contents.secret }),
         ...(keyLog === undefined ? {} : { keyLog }),
       });
       if (mic !== undefined) element.installKey('mic', mic.privateKey, mic.certificate);

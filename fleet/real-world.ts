@@ -67,6 +67,7 @@ export async function openWire(nic: RealWorldOptions['nic'], phones: number): Pr
 export class RealWorld implements World {
   readonly timeline: HostTimeline;
   readonly phones: readonly Phone[];
+  readonly identityKeys: number;
   readonly #wire: OutsideWire;
   readonly #reachesOthers: boolean;
   readonly #ends: readonly DemuxEnd[];
@@ -109,6 +110,7 @@ export class RealWorld implements World {
       const end = this.#ends[index]!;
       return maker.make(plan, options.wire?.(end, plan, timeline) ?? end).phone;
     });
+    this.identityKeys = maker.identityKeys;
   }
 
   async listen(signal: AbortSignal): Promise<void> {

@@ -54,6 +54,8 @@ export interface GeneratorHealth {
   /** How late the event loop was, milliseconds. */
   readonly eventLoopLag: { readonly p50: number; readonly p99: number; readonly max: number };
   readonly ringDrops: number;
+  /** Different keys in the phones' MIC slots: phones of a fleet share them. */
+  readonly identityKeys: number;
 }
 
 /** What is under way, over one world or several. */
@@ -186,6 +188,7 @@ export class Run implements Running {
         max: milliseconds(this.#lag.max),
       },
       ringDrops: this.#options.world.ringDrops(),
+      identityKeys: this.#options.world.identityKeys,
     };
   }
 }

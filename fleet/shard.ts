@@ -7,7 +7,7 @@ import { modelNamed } from '../device/models.ts';
 import type { Phone, PhoneSinks } from '../device/phone.ts';
 import type { Instant } from '../hal/timer.ts';
 import type { EventType, TraceEvents } from '../hal/trace.ts';
-import { loadFiles } from '../lab/public.ts';
+import { FLEET_KEYS, loadFiles } from '../lab/public.ts';
 import { Census } from './census.ts';
 import { EventStream } from './event-stream.ts';
 import { Run } from './run.ts';
@@ -99,7 +99,12 @@ async function runShard(port: MessagePort, plan: ShardPlan): Promise<void> {
       sinks,
       epoch,
       allowUnsigned,
-      lab: { protected: true, ...lab, ...(upgrade === null ? {} : { files: loadFiles([upgrade]) }) },
+      lab: {
+        protected: true,
+        identities: FLEET_KEYS,
+        ...lab,
+        ...(upgrade === null ? {} : { files: loadFiles([upgrade]) }),
+      },
     });
   }
 }

@@ -155,6 +155,7 @@ export class ShardedRun implements Running {
         max: worst(({ eventLoopLag }) => eventLoopLag.max),
       },
       ringDrops: known.reduce((sum, { ringDrops }) => sum + ringDrops, 0),
+      identityKeys: known.reduce((sum, { identityKeys }) => sum + identityKeys, 0),
       shards: this.#shards.map(({ number, names, restarts }) => ({ shard: number, phones: names.length, restarts })),
     };
   }

@@ -39,6 +39,7 @@ export class VirtualWorld implements World {
   readonly cpu: Cpu;
   readonly lab: Lab;
   readonly phones: readonly Phone[];
+  readonly identityKeys: number;
   readonly #flash: Flash[] = [];
   readonly #options: VirtualWorldOptions;
 
@@ -62,6 +63,7 @@ export class VirtualWorld implements World {
       this.#flash[index] = flash;
       return phone;
     });
+    this.identityKeys = maker.identityKeys;
   }
 
   /** The flash part of a phone: what stands in it before power-on is the factory's. */

@@ -21,6 +21,8 @@ export interface World {
   /** Plugs a phone in. */
   powerOn(index: number): void;
   go(options: GoOptions): Promise<GoOutcome>;
+  /** Different keys in the phones' MIC slots. */
+  readonly identityKeys: number;
   /** Frames that were lost because this program was too slow. */
   ringDrops(): number;
   /** Falls silent at once and lets go of everything. */

@@ -142,6 +142,15 @@ export class DhcpServer {
     return this.#networkOf(network)?.leases ?? null;
   }
 
+  /** Who has that address by a lease; null for one that nobody has. */
+  stationAt(address: Ipv4): Mac | null {
+    for (const { leases } of this.#networks) {
+      const lease = leases.at(address);
+      if (lease?.state === 'bound') return lease.mac;
+    }
+    return null;
+  }
+
   /** Answers on these sockets too; `address` is the server's own there. */
   serve(sockets: Sockets, address: Ipv4): void {
     const home: Home = { sockets, address, socket: null };

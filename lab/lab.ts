@@ -12,7 +12,7 @@
 
 import { ipv4Text } from '../firmware/wire/address.ts';
 import { SERVER_PORT as CAPF_PORT } from '../firmware/wire/capf.ts';
-import type { Ipv4 } from '../hal/nic.ts';
+import type { Ipv4, Mac } from '../hal/nic.ts';
 import type { Timeline } from '../hal/timeline.ts';
 import type { Duration, Instant } from '../hal/timer.ts';
 import { type Cable, createCable } from '../hal/virtual/cable.ts';
@@ -40,14 +40,20 @@ import { HOST_NUMBER, LAB_INSTANCES, labMac, type Network, networkOf } from './n
 import type { IdentityKeys } from './pki/identity-stock.ts';
 import type { LabPki } from './pki/lab-pki.ts';
 import { Router } from './router.ts';
-import { type ClusterPeculiarities, type LabSecurity, SecureCluster } from './secure-cluster.ts';
+import {
+  type ClusterPeculiarities,
+  isTrustList,
+  type LabSecurity,
+  SecureCluster,
+  stationIn,
+} from './secure-cluster.ts';
 import { SecureServices } from './secure-listener.ts';
 import { SIP_PORT, SipCallManager, type SipCallManagerOptions } from './sip-call-manager/sip-call-manager.ts';
 import { AccessSwitch, portName } from './switch/access-switch.ts';
 import { PHONE_PORT, type PortOptions, serverPort, type VoiceVlan } from './switch/port-options.ts';
 import type { PoweredDevice, PowerState } from './switch/power-sourcing.ts';
 import type { SwitchPort } from './switch/switch-port.ts';
-import { type FileProvider, TftpServer } from './tftp-server.ts';
+import { type FileProvider, type FileRequest, TftpServer } from './tftp-server.ts';
 import { TvsServer } from './tvs-server.ts';
 
 export interface LabOptions {
@@ -93,6 +99,8 @@ export interface LabOptions {
   /** Which keys the factory puts into phones. */
   readonly identities?: IdentityKeys;
   readonly peculiarities?: ClusterPeculiarities;
+  /** Which stations are given trust lists; all of them unless given. A phone that has taken one asks for signed files only, for ever. */
+  readonly trustedStations?: (mac: Mac) => boolean;
   /** Of CUCM, as `8.6`: up to 11.0 auto-registration does not go with mixed mode. 14.0 unless given. */
   readonly release?: string;
   /** Phones that nobody wrote down get a number out of this range; off unless given, as in CUCM. */
@@ -197,7 +205,7 @@ export class Lab {
     this.tvs = this.#tvs(services, managers);
     this.capf = this.#capf(services, managers);
     const files: FileProvider = (request) =>
-      options.files?.(request) ?? this.cluster?.read(request.name) ?? this.configurationFiles.read(request.name);
+      options.files?.(request) ?? this.#clusterFile(request) ?? this.configurationFiles.read(request.name);
     const hosts = range(count.tftp).map((index) => this.#addMachine(`tftp${index + 1}`, HOST_NUMBER.tftp + index).host);
     this.tftp = hosts.map((host) => served(new TftpServer({ timeline, files, events }), host));
     this.http = hosts.map((host) => served(new HttpFileServer({ timeline, files, events }), host));
@@ -449,6 +457,15 @@ export class Lab {
       encryptsFiles,
       plain: (name) => this.configurationFiles.read(name),
     });
+  }
+
+  #clusterFile({ name, client }: FileRequest): Uint8Array | null {
+    const { trustedStations } = this.#options;
+    if (trustedStations !== undefined && isTrustList(name)) {
+      const mac = stationIn(name) ?? this.dhcp.stationAt(client);
+      if (mac === null || !trustedStations(mac)) return null;
+    }
+    return this.cluster?.read(name) ?? null;
   }
 
   #https(services: SecureServices, hosts: readonly LabHost[], signed: FileProvider): HttpFileServer[] {

@@ -70,6 +70,10 @@ export class LeaseTable {
     return this.#byMac.get(mac) ?? null;
   }
 
+  at(address: Ipv4): Lease | null {
+    return this.#byAddress.get(address) ?? null;
+  }
+
   /** All leases, whatever their state. */
   leases(): IterableIterator<Lease> {
     return this.#byMac.values();

@@ -21,7 +21,7 @@ export {
   clusterItl,
 } from './pki/cluster-lists.ts';
 export { encryptFile } from './pki/encrypted-file-writer.ts';
-export type { IdentityHolder } from './pki/identity-stock.ts';
+export { FLEET_KEYS, type IdentityHolder, type IdentityKeys, IdentityStock } from './pki/identity-stock.ts';
 export { createLabPki, type Identity, publicKeyIn, rolledOver } from './pki/lab-pki.ts';
 export {
   certificateIn,
@@ -34,7 +34,7 @@ export {
 } from './pki/pki-folder.ts';
 export { signFile } from './pki/signed-file-writer.ts';
 export { type MacRange, RealWireLab, type RealWireOptions, type RealWireOutcome } from './real-wire.ts';
-export type { LabSecurity } from './secure-cluster.ts';
+export { type LabSecurity, SECURITY_MODES } from './secure-cluster.ts';
 export type { PortOptions, VoiceVlan } from './switch/port-options.ts';
 export type { PoweredDevice } from './switch/power-sourcing.ts';
 export type { Conflict } from './wire-survey.ts';

@@ -58,6 +58,14 @@ const DEFAULT_LISTEN: Duration = 3 * SECOND;
 const ROUNDS = 3;
 const ASK_AGAIN: Duration = 5 * MINUTE;
 
+/**
+ * A phone out of a maker's factory has an address of that maker's. It is not given trust lists unless `trustedStations` says so: with ours installed it would refuse the files
+ * of its own cluster from then on.
+ */
+function isLocallyAdministered(mac: Mac): boolean {
+  return (Math.floor(mac / 2 ** 40) & 0x02) !== 0;
+}
+
 type State = 'new' | 'listening' | 'serving' | 'refused' | 'stopped';
 
 export class RealWireLab {
@@ -74,7 +82,7 @@ export class RealWireLab {
   constructor(options: RealWireOptions) {
     this.#options = options;
     const { timeline, voiceVlan = 100, dataVlan = 1 } = options;
-    this.lab = new Lab({ ...options, events: options.events ?? DEAF });
+    this.lab = new Lab({ trustedStations: isLocallyAdministered, ...options, events: options.events ?? DEAF });
     const { lab } = this;
     // The wire's own phones have power of their own: it is not this switch that feeds them.
     const port = { ...PHONE_PORT, ...options.ports, nativeVlan: dataVlan, voiceVlan, poe: false };

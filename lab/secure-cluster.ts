@@ -3,17 +3,19 @@
  * into the phones.
  */
 import { createHash } from 'node:crypto';
+import type { Mac } from '../hal/nic.ts';
 import type { CapfServerOptions } from './capf-server.ts';
 import { type ClusterListOptions, type ClusterNode, clusterCtl, clusterItl } from './pki/cluster-lists.ts';
 import { encryptFile } from './pki/encrypted-file-writer.ts';
-import { type IdentityHolder, IdentityStock } from './pki/identity-stock.ts';
+import { type IdentityHolder, type IdentityKeys, IdentityStock } from './pki/identity-stock.ts';
 import { createLabPki, type Identity, type LabPki, publicKeyIn } from './pki/lab-pki.ts';
 import { signFile } from './pki/signed-file-writer.ts';
 import { ROLE_CODES } from './pki/trust-list-writer.ts';
 import type { SecureListenerOptions } from './secure-listener.ts';
 import type { VouchedFor } from './tvs-server.ts';
 
-export type LabSecurity = 'none' | 'authenticated' | 'encrypted';
+export const SECURITY_MODES = ['none', 'authenticated', 'encrypted'] as const;
+export type LabSecurity = (typeof SECURITY_MODES)[number];
 
 /** What is not as it should be, or not yet, in a cluster. */
 export interface ClusterPeculiarities {
@@ -48,16 +50,28 @@ export interface SecureClusterOptions {
   /** Configurations are for the phone's key only. */
   readonly encryptsFiles?: boolean;
   readonly peculiarities?: ClusterPeculiarities;
+  /** Which keys the factory puts into phones. */
+  readonly identities?: IdentityKeys;
   /** The file of that name without signature. */
   readonly plain: (name: string) => Uint8Array | null;
 }
 
 const DIGEST = 'sha1';
 
-const CTL_NAME = /^CTLS[EI]P[0-9A-F]{12}\.tlv$|^CTLFile\.tlv$/i;
-const ITL_NAME = /^ITLS[EI]P[0-9A-F]{12}\.tlv$|^ITLFile\.tlv$/i;
+const CTL_NAME = /^CTL(?:S[EI]P([0-9A-F]{12})|File)\.tlv$/i;
+const ITL_NAME = /^ITL(?:S[EI]P([0-9A-F]{12})|File)\.tlv$/i;
 const SIGNED_NAME = /^(.*\.cnf\.xml)\.sgn$/i;
 const ENCRYPTED_NAME = /^((S[EI]P[0-9A-F]{12})\.cnf\.xml)\.enc\.sgn$/i;
+
+export function isTrustList(name: string): boolean {
+  return CTL_NAME.test(name) || ITL_NAME.test(name);
+}
+
+/** Whose list that is by its name; null for the name that all phones ask for. */
+export function stationIn(name: string): Mac | null {
+  const [, digits] = CTL_NAME.exec(name) ?? ITL_NAME.exec(name) ?? [];
+  return digits === undefined ? null : Number.parseInt(digits, 16);
+}
 
 export class SecureCluster {
   readonly pki: LabPki;
@@ -77,7 +91,7 @@ export class SecureCluster {
     this.security = security;
     this.mixedMode = options.peculiarities?.ctl !== false;
     this.pki = options.pki ?? createLabPki({ host: nodes[0]?.host ?? 'cm1', now });
-    this.#identities = new IdentityStock({ authority: this.pki.manufacturing, now });
+    this.#identities = new IdentityStock({ authority: this.pki.manufacturing, now, ...options.identities });
   }
 
   /** What the factory puts into the MIC slot of a phone. */

@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { type DistinguishedName, writeCertificate } from '../../hal/host/certificate-writer.ts';
 import { generateKey, type Identity, type KeyKind, ORGANIZATION, serialNumber } from './lab-pki.ts';
 import { nameOf } from './lsc-issuer.ts';
@@ -13,17 +13,24 @@ export interface IdentityHolder {
   readonly serial: string;
 }
 
-export interface IdentityStockOptions {
-  /** Signs the certificates. */
-  readonly authority: Identity;
+/** Which keys a factory puts into its phones. */
+export interface IdentityKeys {
   readonly keyKind?: KeyKind;
   /** How many different keys there are. A key takes far longer to make than a certificate, so phones of a fleet share them. */
   readonly keys?: number;
+}
+
+export interface IdentityStockOptions extends IdentityKeys {
+  /** Signs the certificates. */
+  readonly authority: Identity;
   /** Unix seconds. */
   readonly now: number;
 }
 
 const DEFAULT_KEYS = 4;
+
+/** For fleets: elliptic curves, which are made and used faster, and enough of them that a server does not see one key only. */
+export const FLEET_KEYS = { keyKind: 'ec-p256', keys: 64 } as const;
 const DAY = 86_400;
 const TEN_YEARS = 3_650 * DAY;
 
@@ -39,9 +46,10 @@ export class IdentityStock {
     this.#issuer = nameOf(options.authority.certificate);
   }
 
-  /** Different keys handed out so far. */
-  get distinctKeys(): number {
-    return this.#keys.length;
+  /** Whether this factory's authority has signed that certificate. */
+  hasIssued(certificate: Uint8Array): boolean {
+    const { publicKey } = new X509Certificate(this.#options.authority.certificate);
+    return new X509Certificate(certificate).verify(publicKey);
   }
 
   issue({ productId, deviceName, serial }: IdentityHolder): Identity {
