@@ -45,8 +45,6 @@ export interface CapfServerOptions {
   readonly order?: CapfOrder;
   /** The phone has this certificate from now on; null: none any more. Also of one that was fetched. */
   readonly learned?: (deviceName: string, certificate: Uint8Array | null) => void;
-  /** Seconds after which phones are told to come again; null, and without it, they are served at once. */
-  readonly busyFor?: () => number | null;
 }
 
 interface Session {
@@ -77,6 +75,8 @@ const { COMMANDS, TAGS, REASONS } = capf;
 export class CapfServer {
   /** Sessions, and what came of their operations. */
   readonly counters = { sessions: 0, installed: 0, deleted: 0, fetched: 0, refused: 0, putOff: 0 };
+  /** Seconds after which phones that have something to do are told to come again; null serves them at once. */
+  busyFor: () => number | null = () => null;
   readonly #options: CapfServerOptions;
   readonly #orders = new Map<string, CapfOrder>();
   readonly #done = new Set<string>();
@@ -174,7 +174,7 @@ export class CapfServer {
   }
 
   #authenticated(now: Instant, session: Session, message: capf.Message): void {
-    const { isKnown, busyFor } = this.#options;
+    const { isKnown } = this.#options;
     const deviceName = capf.textOf(message, TAGS.deviceName) ?? '';
     session.deviceName = deviceName;
     if (!isKnown(deviceName)) {
@@ -186,7 +186,7 @@ export class CapfServer {
       this.#end(now, session, REASONS.none);
       return;
     }
-    const wait = busyFor?.() ?? null;
+    const wait = this.busyFor();
     if (wait !== null) {
       this.counters.putOff++;
       session.awaits = 0;

@@ -17,11 +17,17 @@ export interface MenuItem {
 }
 
 export interface MenuEdit {
+  /** Above the entry, instead of the item's label. */
+  readonly title?: string;
   readonly text: () => string;
   /** Two values change places at once; without them digits are typed, `*` is a point. */
   readonly toggle?: readonly [string, string];
   /** Null, or a sentence saying what is wrong. */
   readonly set: (text: string) => string | null;
+  /** What is typed is shown as asterisks. */
+  readonly secret?: true;
+  /** Takes effect at once: the phone need not start anew. */
+  readonly immediate?: true;
 }
 
 export interface MenuPage {
@@ -55,6 +61,7 @@ interface Level {
 interface Entry {
   readonly title: string;
   readonly done: (text: string) => string | null;
+  readonly secret: boolean;
   text: string;
   problem: string;
 }
@@ -101,7 +108,10 @@ export class SettingsMenu {
     const entry = this.#entry;
     if (entry !== null) {
       const problem = entry.problem === '' ? [] : [entry.problem];
-      return { text: [entry.title, `${entry.text}_`, ...problem], softKeys: ['Validat', '<<', 'Cancel'] };
+      return {
+        text: [entry.title, `${entry.secret ? '*'.repeat(entry.text.length) : entry.text}_`, ...problem],
+        softKeys: ['Validat', '<<', 'Cancel'],
+      };
     }
     const { page, cursor } = this.#top();
     const items = page.items();
@@ -141,7 +151,7 @@ export class SettingsMenu {
       this.#unlocked = text === password;
       return this.#unlocked ? null : 'Wrong password';
     };
-    this.#entry = { title: 'Unlock Password', done, text: '', problem: '' };
+    this.#entry = { title: 'Unlock Password', done, secret: true, text: '', problem: '' };
   }
 
   #walk(key: Key): boolean {
@@ -184,10 +194,11 @@ export class SettingsMenu {
     if (edit === undefined) return;
     const set = (text: string): string | null => {
       const problem = edit.set(text);
-      if (problem === null) this.#changed = true;
+      if (problem === null && edit.immediate !== true) this.#changed = true;
       return problem;
     };
-    if (edit.toggle === undefined) this.#entry = { title: item.label, done: set, text: edit.text(), problem: '' };
+    const entry = { title: edit.title ?? item.label, done: set, secret: edit.secret === true, problem: '' };
+    if (edit.toggle === undefined) this.#entry = { ...entry, text: edit.text() };
     else set(edit.text() === edit.toggle[0] ? edit.toggle[1] : edit.toggle[0]);
   }
 

@@ -56,6 +56,7 @@ export class Keypad {
         releaseAddress: () => this.#leave((now) => this.#stages.address.releaseByUser(now)),
         eraseSettings: (what) => this.#eraseSettings(what),
         eraseTrust: () => this.#eraseTrust(),
+        updateLsc: (text) => this.#stages.enrolment.update(hal.timer.now(), text),
         fetchLists: () => void this.#stages.companions.fetchLists(hal.timer.now(), () => this.refresh()),
       }),
       rows: hal.board.model.screen.rows,

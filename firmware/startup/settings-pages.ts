@@ -1,6 +1,7 @@
 /** What stands in the settings menu of this phone: the items of the real one that have a meaning here, each with its value of now. */
 import type { Ipv4 } from '../../hal/nic.ts';
 import type { ResetReason } from '../../hal/power.ts';
+import type { KeySlot } from '../../hal/secure.ts';
 import { SECOND } from '../../hal/timer.ts';
 import type { SettingName } from '../../storage/settings.ts';
 import { parseRingList } from '../phone/ring-list.ts';
@@ -15,6 +16,8 @@ export interface MenuActions {
   /** Clears what a person or the network set, and starts anew. */
   readonly eraseSettings: (what: 'network' | 'all') => void;
   readonly eraseTrust: () => void;
+  /** Null, or a sentence saying why CAPF is not asked. */
+  readonly updateLsc: (authenticationString: string) => string | null;
   /** Fetches ring lists and backgrounds. */
   readonly fetchLists: () => void;
 }
@@ -41,6 +44,7 @@ export function settingsRoot(phone: PhoneContext, companions: CompanionFiles, ac
   const items: readonly MenuItem[] = [
     { label: 'User Preferences', open: () => preferencesPage(phone, companions, actions) },
     network,
+    { label: 'Security Configuration', open: () => securityPage(phone, actions) },
     { label: 'Status', open: () => statusPage(phone) },
     { label: 'Reset Settings', open: () => resetPage(actions) },
   ];
@@ -120,6 +124,31 @@ function statusPage(phone: PhoneContext): MenuPage {
       { label: 'Status Messages', open: () => messagesPage(phone) },
       { label: 'Network Statistics', open: () => statisticsPage(phone) },
       { label: 'Firmware Versions', open: () => versionsPage(phone) },
+    ],
+  };
+}
+
+const SECURITY_MODES = { none: 'Non Secure', authenticated: 'Authenticated', encrypted: 'Encrypted' } as const;
+
+function securityPage({ hal, facts }: PhoneContext, actions: MenuActions): MenuPage {
+  const installed = (slot: KeySlot) => (hal.secure.ownCertificate(slot) === null ? 'Not Installed' : 'Installed');
+  return {
+    title: 'Security Configuration',
+    items: () => [
+      { label: 'Security Mode', value: () => SECURITY_MODES[facts.configuration?.security ?? 'none'] },
+      { label: 'MIC', value: () => installed('mic') },
+      {
+        label: 'LSC',
+        value: () => installed('lsc'),
+        edit: {
+          title: 'Authentication String',
+          text: () => '',
+          set: actions.updateLsc,
+          secret: true,
+          immediate: true,
+        },
+      },
+      ...(facts.capf?.servers ?? []).map(({ host }) => ({ label: 'CAPF Server', value: () => host })),
     ],
   };
 }

@@ -67,7 +67,7 @@ describe('the settings menu', () => {
     world.lab.dhcp.stop();
     world.powerOn(0);
     world.run(150);
-    press(world, 'settings', '3', '1');
+    press(world, 'settings', '4', '1');
     expect(world.screen()).toContain('>1 Could not acquire an IP address from DHCP');
     press(world, 'back', '2');
     goTo(world, 'DHCP State');
@@ -145,7 +145,7 @@ describe('what an administrator changes there', () => {
 
   it('Reset Settings, Network: the stored address and settings are gone', () => {
     const world = registered({ settings: { adminVlan: '100' } });
-    press(world, 'settings', ...UNLOCK, '4', '1');
+    press(world, 'settings', ...UNLOCK, '5', '1');
     world.runUntil('registration.accepted', 60);
     // No INIT-REBOOT: the lease was forgotten, so the client begins with DISCOVER.
     expect(world.all('dhcp.state')[0]).toEqual({ state: 'DHCP INIT' });
