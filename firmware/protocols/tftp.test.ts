@@ -57,6 +57,38 @@ const error = (code: number, from = TRANSFER): TftpIn => ({
   message: { kind: 'ERROR', code, text: 'why' },
 });
 
+describe('ICMP port unreachable', () => {
+  const nobody: TftpIn = { kind: 'unreachable', to: { address: SERVER, port: tftp.SERVER_PORT } };
+
+  it('twice ends the waiting: nobody listens there', () => {
+    const phone = new Dialogue();
+    phone.at(0, START);
+    expect(phone.at(0.01, nobody)).toEqual([]);
+    expect(phone.at(0.5)).toEqual(['0.5 TFTP RRQ "SEP02005EC0FFEE.cnf.xml" octet -> 69']);
+    expect(phone.at(0.51, nobody)).toEqual(['0.51 done timeout']);
+  });
+
+  it('counts once for each message, and not when it is about another transfer', () => {
+    const phone = new Dialogue();
+    phone.at(0, START);
+    phone.at(0.01, nobody);
+    expect(phone.at(0.02, nobody)).toEqual([]);
+    expect(phone.at(0.03, { kind: 'unreachable', to: TRANSFER })).toEqual([]);
+    expect(phone.at(0.04, data(1))).toEqual(['0.04 TFTP ACK block 1 -> 40000']);
+  });
+
+  it('is forgotten when the server is heard, and counts for the port that it chose', () => {
+    const phone = new Dialogue();
+    phone.at(0, START);
+    phone.at(0.01, nobody);
+    phone.at(0.1, data(1));
+    const gone: TftpIn = { kind: 'unreachable', to: TRANSFER };
+    expect(phone.at(0.2, gone)).toEqual([]);
+    phone.at(0.6);
+    expect(phone.at(0.7, gone)).toEqual(['0.7 done timeout']);
+  });
+});
+
 describe('a transfer', () => {
   it('asks without options, follows the server to its port and joins the blocks', () => {
     const phone = new Dialogue();

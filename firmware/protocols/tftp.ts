@@ -28,6 +28,8 @@ export type TftpIn =
       readonly sink?: FileSink;
     }
   | { readonly kind: 'received'; readonly message: tftp.Message; readonly from: TftpEndpoint }
+  /** ICMP says that nobody listens there. */
+  | { readonly kind: 'unreachable'; readonly to: TftpEndpoint }
   /** Silence at once. */
   | { readonly kind: 'stop' };
 
@@ -53,6 +55,8 @@ interface Receiving {
   /** What is repeated while nothing new comes. */
   last: tftp.Message;
   tries: number;
+  /** How often ICMP said that nobody listens, since the server was last heard. */
+  unreachable: number;
   retryAt: Instant;
 }
 
@@ -66,6 +70,7 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
   readonly #firstRetry: Duration;
   readonly #maxRetry: Duration;
   readonly #maxTries: number;
+  readonly #maxUnreachable: number;
   readonly #options: readonly tftp.Option[];
   #state: State = { name: 'idle' };
   #out: TftpOut[] = [];
@@ -74,6 +79,7 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
     this.#firstRetry = tunables['tftp.firstRetry'] * SECOND;
     this.#maxRetry = tunables['tftp.maxRetry'] * SECOND;
     this.#maxTries = tunables['tftp.tries'];
+    this.#maxUnreachable = tunables['tftp.unreachableTries'];
     this.#options = optionsWanted(tunables);
   }
 
@@ -84,6 +90,9 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
         break;
       case 'received':
         this.#received(now, input.message, input.from);
+        break;
+      case 'unreachable':
+        this.#unreachable(input.to);
         break;
       case 'stop':
         this.#out = [];
@@ -134,6 +143,7 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
       blocks: 0,
       last,
       tries: 0,
+      unreachable: 0,
       retryAt: now,
     };
     this.#state = { name: 'receiving', transfer };
@@ -144,6 +154,7 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
   #send(now: Instant, transfer: Receiving, message: tftp.Message): void {
     transfer.last = message;
     transfer.tries = 1;
+    transfer.unreachable = 0;
     transfer.retryAt = now + this.#firstRetry;
     this.#out.push({ kind: 'send', to: peerOf(transfer), message });
   }
@@ -200,6 +211,15 @@ export class TftpClient implements Machine<TftpIn, TftpOut> {
       transfer.terms = terms;
       this.#send(now, transfer, { kind: 'ACK', block: 0 });
     }
+  }
+
+  /** One such message may be old, forged, or come of a server that is being restarted (RFC 1122 section 3.2.2.1): the next try is waited for. */
+  #unreachable(to: TftpEndpoint): void {
+    if (this.#state.name !== 'receiving' || !same(to, peerOf(this.#state.transfer))) return;
+    const { transfer } = this.#state;
+    // One for each message of ours.
+    transfer.unreachable = Math.min(transfer.unreachable + 1, transfer.tries);
+    if (transfer.unreachable >= this.#maxUnreachable) this.#finish({ outcome: 'timeout' });
   }
 
   /** RFC 1350 section 4: a wrong transfer identifier is answered with an error and "must not disturb the transfer". */

@@ -52,7 +52,8 @@ export class TftpDownload implements Download {
       const message = tftp.parse(payload);
       if (!isMalformed(message)) client.process(at, { kind: 'received', message, from });
     };
-    const socket = stack.udp(0, received, { mark });
+    const unreachable = (at: Instant, to: TftpEndpoint): void => client.process(at, { kind: 'unreachable', to });
+    const socket = stack.udp(0, received, { mark, unreachable });
     if (socket === null) throw new Error('no ephemeral UDP port is free');
     this.#client = client;
     this.#socket = socket;

@@ -133,7 +133,8 @@ function medTlvs(port: SwitchPort, options: PortOptions): lldp.Tlv[] {
       deviceType: lldp.MED_CLASS.networkConnectivity,
     },
   ];
-  const { voiceVlan, voiceMark, signalingMark } = options;
+  const { voiceMark, signalingMark } = options;
+  const voiceVlan = options.policyVlan ?? options.voiceVlan;
   if (voiceVlan !== 'none') {
     const tagged = voiceVlan !== 'untagged';
     const vlan = typeof voiceVlan === 'number' ? voiceVlan : 0;

@@ -9,6 +9,8 @@ export interface PortOptions {
   /** The access VLAN, or a trunk's native VLAN. */
   readonly nativeVlan: number;
   readonly voiceVlan: VoiceVlan;
+  /** What the LLDP-MED policy names instead, where somebody has configured the two apart; CDP and the port itself keep to `voiceVlan`. */
+  readonly policyVlan?: number;
   /** `plain` knows nothing of CDP and floods it like any other multicast. */
   readonly vendor: 'cisco' | 'plain';
   readonly cdp: boolean;

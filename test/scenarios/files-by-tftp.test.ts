@@ -82,6 +82,11 @@ describe('what the status menu says of a server that', () => {
     world.run(60);
     expect(world.statuses()).toContain('TFTP timeout');
     expect(world.outcomes().configuration).toBe('failed (tftp.timeout)');
+    // The machine is there, and says by ICMP that nobody listens: the phone does not wait as long as for a dead one.
+    const asked = world.events.find(({ type }) => type === 'file.request')!;
+    const given = world.events.find(({ type }) => type === 'file.done')!;
+    expect(given.fields).toMatchObject({ outcome: 'timeout' });
+    expect(given.at - asked.at).toBeLessThan(1);
   });
 });
 

@@ -62,10 +62,39 @@ describe('the voice VLAN', () => {
 });
 
 describe('who wins when CDP and LLDP-MED differ', () => {
-  /** LLDP-MED of another device on the same segment would be needed to make a real switch differ; here one protocol comes late. */
-  it.each(['cdp', 'lldp'] as const)('%s, by the tunable', (precedence) => {
+  it.each(['cdp', 'lldp'] as const)('%s, by the tunable, where both name the same one', (precedence) => {
     const world = booted({ tunables: { 'vlan.precedence': precedence } });
     expect(learned(world)[0]!.source).toBe(precedence === 'cdp' ? 'cdp' : 'lldp-med');
+  });
+
+  const apart = { lab: { voiceVlan: 100, vlans: [200], ports: { policyVlan: 200 } } } as const;
+  const byCdp = { vlan: 100, source: 'cdp' };
+  const byLldp = { vlan: 200, source: 'lldp-med' };
+
+  it.each([
+    ['cdp', byCdp, byLldp],
+    ['lldp', byLldp, byCdp],
+  ] as const)(
+    '%s, by the tunable, where they name different ones; the other is told as overruled',
+    (precedence, kept, lost) => {
+      const world = new TestWorld({ ...apart, tunables: { 'vlan.precedence': precedence } });
+      world.powerOn(0);
+      world.run(30);
+      expect(learned(world).at(-1)).toEqual(kept);
+      expect(world.all('vlan.overruled')).toContainEqual(lost);
+    },
+  );
+
+  it('the last who spoke, where the tunable says so: no frame of the phone on the one that it has left', () => {
+    const { world, frames } = tappedWorld({ ...apart, tunables: { 'vlan.precedence': 'last' } });
+    world.powerOn(0);
+    world.run(30);
+    expect(learned(world).at(-1)).toEqual(byLldp);
+    const { at } = world.events.filter(({ type }) => type === 'vlan.learned').at(-1)!;
+    const later = frames.filter(
+      (frame) => frame.direction === 'out' && frame.at > at && !isCdp(frame) && !isLldp(frame),
+    );
+    expect(new Set(later.map(({ vlan }) => vlan))).toEqual(new Set([200]));
   });
 });
 
