@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { modelNamed } from '../../device/models.ts';
 import type { TcpGone, TcpSink, TcpSocket } from '../../firmware/net/sockets.ts';
+import type { CallMedia } from '../../firmware/protocols/calls.ts';
 import type { RegistrationClientIn, RegistrationClientOut } from '../../firmware/protocols/registration-client.ts';
 import type { SipSettings } from '../../firmware/protocols/sip/settings.ts';
 import { SipClient } from '../../firmware/protocols/sip.ts';
@@ -48,6 +49,7 @@ export interface SipStationOptions {
   readonly host?: string;
   readonly settings?: SipSettings;
   readonly tunables?: TunableValues;
+  readonly media?: CallMedia;
   readonly hear?: (now: Instant, out: RegistrationClientOut) => void;
 }
 
@@ -79,6 +81,7 @@ export class SipStation implements TcpSink {
       rng: new SeededRng(options.mac),
       hash: (octets) => createHash('md5').update(octets).digest(),
       calendar: () => Date.UTC(2026, 10, 22, 8),
+      ...(options.media === undefined ? {} : { media: options.media }),
     });
   }
 
@@ -94,6 +97,11 @@ export class SipStation implements TcpSink {
   input(input: RegistrationClientIn): void {
     this.client.process(this.#timeline.now(), input);
     this.#drain();
+  }
+
+  /** RST. */
+  hangUp(): void {
+    this.#socket?.abort(this.#timeline.now());
   }
 
   /** The outputs of a kind, in order. */

@@ -27,6 +27,7 @@ import { type SecureListenerOptions, type SecureServices, suitsProfile } from '.
 import { Slowness } from '../slowness.ts';
 import { Throttle } from '../throttle.ts';
 import { DigestCheck } from './digest-check.ts';
+import type { Letterhead } from './leg.ts';
 import { type Peer, type PeerOwner, TcpPeer, UdpPeer } from './peer.ts';
 import { alarmOf, asksForToken, type RegisterRequest, readRegister, tellsAlarm } from './register-request.ts';
 import { Repeats } from './repeats.ts';
@@ -42,6 +43,7 @@ import {
   welcome,
   withRemotecc,
 } from './stationery.ts';
+import { type Callee, Switchboard } from './switchboard.ts';
 
 export const SIP_PORT = 5060;
 
@@ -171,6 +173,7 @@ export class SipCallManager implements PeerOwner {
   #secureListener: TcpListener | null = null;
   #udp: UdpSocket | null = null;
   #id = 0;
+  readonly switchboard: Switchboard;
 
   constructor(options: SipCallManagerOptions) {
     this.#options = options;
@@ -181,6 +184,12 @@ export class SipCallManager implements PeerOwner {
     this.#watch = new SilenceWatch(options.timeline, patience, (item, now) => this.#silent(now, item as Registered));
     this.slowness = new Slowness(options.timeline);
     this.#repeats = new Repeats(options.timeline, () => {});
+    this.switchboard = new Switchboard({
+      repeats: this.#repeats,
+      now: () => options.timeline.now(),
+      letterhead: () => this.#letterhead(),
+      calleeOf: (number) => this.#calleeOf(number),
+    });
   }
 
   /** Starts to serve, or to listen again after `stop('silent')`. Throws when a port is taken. */
@@ -210,6 +219,7 @@ export class SipCallManager implements PeerOwner {
     this.listening = false;
     this.#tell({ type: 'call-manager', manager: this.name, running: false, how });
     this.#repeats.clear();
+    this.switchboard.clear();
     if (how === 'silent') return;
     const now = this.#options.timeline.now();
     this.#listener?.close(now);
@@ -253,6 +263,7 @@ export class SipCallManager implements PeerOwner {
   gone(_now: Instant, peer: TcpPeer, why: TcpGone): void {
     if (!this.#peers.delete(peer)) return;
     this.counters.open--;
+    this.switchboard.gone(peer);
     const registered = this.#byDevice.get(peer.device);
     if (registered === undefined || registered.peer !== peer) return;
     this.counters.lost++;
@@ -262,16 +273,20 @@ export class SipCallManager implements PeerOwner {
 
   message(now: Instant, peer: Peer, m: Message): void {
     if (m.kind === 'response') {
-      this.#repeats.answered(headerValue(m, 'Call-ID') ?? '');
+      if (!this.switchboard.answers(m)) this.#repeats.answered(headerValue(m, 'Call-ID') ?? '');
       return;
     }
-    if (m.method === 'ACK') return;
+    if (m.method === 'ACK') {
+      this.switchboard.asks(peer, m);
+      return;
+    }
     const refusal = judgeRequest(m);
     if (refusal !== null) {
       this.counters.bad++;
       this.#reply(now, peer, m, refusal.status, refusal.reason);
       return;
     }
+    if (this.switchboard.asks(peer, m)) return;
     switch (m.method) {
       case 'REGISTER':
         this.#register(now, peer, m);
@@ -286,9 +301,6 @@ export class SipCallManager implements PeerOwner {
       case 'NOTIFY':
       case 'PUBLISH':
         this.#reply(now, peer, m, 200, 'OK', [{ name: 'Expires', value: headerValue(m, 'Expires') ?? '0' }]);
-        return;
-      case 'INVITE':
-        this.#reply(now, peer, m, 404, 'Not Found');
         return;
       default:
         this.#reply(now, peer, m, 405, 'Method Not Allowed', optionsHeaders());
@@ -520,6 +532,29 @@ export class SipCallManager implements PeerOwner {
     if (registered.peer instanceof TcpPeer) registered.peer.device = '';
   }
 
+  #calleeOf(number: string): Callee | 'absent' | null {
+    if (!this.#numbers().has(number)) this.#byNumber = null;
+    const name = this.#numbers().get(number);
+    if (name === undefined) return null;
+    const registered = this.#byDevice.get(name);
+    return registered === undefined ? 'absent' : { peer: registered.peer, contactUri: registered.contactUri };
+  }
+
+  #letterhead(): Letterhead {
+    this.#id++;
+    const { node, port = SIP_PORT, timeline } = this.#options;
+    return {
+      node,
+      port,
+      id: `${this.name}${this.#id.toString(16).padStart(8, '0')}`,
+      date: this.#date(timeline.now()),
+    };
+  }
+
+  #date(now: Instant): string {
+    return dateValue(Math.floor(((this.#options.epoch ?? DEFAULT_EPOCH) + now / MILLISECOND) / 1000));
+  }
+
   #stampOf(name: string): string {
     const device = this.#options.devices.find(name);
     return device === null ? '' : (this.#options.versionStamp?.(device) ?? '');
@@ -552,8 +587,7 @@ export class SipCallManager implements PeerOwner {
     if (status === 100) return response(m, status, reason, {});
     this.#id++;
     const tag = `${this.name}-${this.#id.toString(16)}`;
-    const clock = Math.floor(((this.#options.epoch ?? DEFAULT_EPOCH) + now / MILLISECOND) / 1000);
-    const all = [{ name: 'Date', value: dateValue(clock) }, { name: 'Server', value: SERVER }, ...headers];
+    const all = [{ name: 'Date', value: this.#date(now) }, { name: 'Server', value: SERVER }, ...headers];
     return response(m, status, reason, { tag, received: ipv4Text(peer.remote.address), headers: all });
   }
 
