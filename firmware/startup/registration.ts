@@ -1,5 +1,6 @@
 import { type Instant, NEVER, SECOND } from '../../hal/timer.ts';
 import type { ConnectOptions, TcpGone, TcpSink, TcpSocket, UdpSocket } from '../net/sockets.ts';
+import type { CallMedia } from '../protocols/calls.ts';
 import type {
   RegistrationClient,
   RegistrationClientIn,
@@ -9,6 +10,7 @@ import { SccpClient } from '../protocols/sccp.ts';
 import { SipClient } from '../protocols/sip.ts';
 import type { CallManagerMember } from './configuration-memory.ts';
 import type { NameAnswer } from './name-resolver.ts';
+import type { LostConnection } from './out-of-service.ts';
 import type { PhoneContext } from './phone-context.ts';
 import type { TransportChoice } from './transport-choice.ts';
 
@@ -48,6 +50,7 @@ export interface CallManagerPlace {
 export class Registration implements TcpSink {
   readonly place: CallManagerPlace;
   readonly #phone: PhoneContext;
+  readonly #media: CallMedia;
   /** Seconds between keepalives while this is a standby connection, as the call manager of the registration wants them; 0 while none has said. */
   readonly #standbySeconds: number;
   /** Null until the connection is open. */
@@ -66,9 +69,11 @@ export class Registration implements TcpSink {
   /** What the owner has not heard yet. */
   #news: Extract<RegistrationOut, { kind: 'connected' | 'failed' }> | null = null;
 
-  constructor(phone: PhoneContext, now: Instant, place: CallManagerPlace, standbySeconds = 0) {
+  /** @param media of the phone's calls */
+  constructor(phone: PhoneContext, now: Instant, place: CallManagerPlace, media: CallMedia, standbySeconds = 0) {
     this.place = place;
     this.#phone = phone;
+    this.#media = media;
     this.#standbySeconds = standbySeconds;
     this.#question = phone.names.resolve(now, place.member.host, (at, answer) => this.#resolved(at, answer));
   }
@@ -76,6 +81,11 @@ export class Registration implements TcpSink {
   /** There is a connection, and nothing has been heard of its end. */
   get open(): boolean {
     return this.#client !== null && !this.#gone;
+  }
+
+  /** Its ends; null where there is none, and over UDP. */
+  get connection(): LostConnection | null {
+    return this.#tcp === null ? null : { callManager: this.#tcp.remote, localPort: this.#tcp.local.port };
   }
 
   process(now: Instant, input: RegistrationClientIn): void {
@@ -197,7 +207,7 @@ export class Registration implements TcpSink {
   #ready(now: Instant, own: { readonly ownAddress: number; readonly ownPort: number }): void {
     this.#openBy = NEVER;
     this.#news = { kind: 'connected' };
-    this.#client = clientOf(this.#phone, this.place, this.#standbySeconds);
+    this.#client = clientOf(this.#phone, this.place, this.#media, this.#standbySeconds);
     this.#client.process(now, { kind: 'connected', ...own });
   }
 
@@ -232,6 +242,7 @@ export class Registration implements TcpSink {
 function clientOf(
   { hal, boot, facts }: PhoneContext,
   { member, transport }: CallManagerPlace,
+  media: CallMedia,
   standbySeconds: number,
 ): RegistrationClient {
   const { tunables, rng, trace } = hal;
@@ -239,7 +250,7 @@ function clientOf(
   const identity = { model, deviceName, mac, load: boot.load };
   const named = facts.configuration!.sip;
   if (named === undefined) {
-    return new SccpClient({ ...identity, ...(standbySeconds > 0 ? { standbySeconds } : {}), tunables, rng });
+    return new SccpClient({ ...identity, ...(standbySeconds > 0 ? { standbySeconds } : {}), tunables, rng, media });
   }
   // TLS that the lists do not allow is TCP, and says so.
   const settings = named.transport === transport ? named : { ...named, transport };
@@ -251,8 +262,10 @@ function clientOf(
     host: member.host,
     tunables,
     rng,
+    media,
     hash: (octets) => hal.secure.hash('md5', octets),
     calendar: () => hal.wallClock.now(),
     debug: (line) => trace.debug(line),
+    media,
   });
 }
