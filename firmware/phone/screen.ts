@@ -9,6 +9,9 @@ export interface HomeScreen {
   readonly prompt: string;
   readonly softKeys: readonly string[];
   readonly messageWaiting: boolean;
+  /** The lamp in the handset flashes. */
+  readonly ringing: boolean;
+  readonly speaker: boolean;
 }
 
 const SOFT_KEYS_SHOWN = 4;
@@ -30,13 +33,13 @@ export class Screen {
   /** While starting: the product's name and what the phone is doing, in the words of the real phone. */
   starting(text: string): void {
     this.#idle = false;
-    this.#show([this.#title, text], [], 'off');
+    this.#show([this.#title, text], [], 'off', 'off');
   }
 
   /** Nothing at all, as some phones show that a call manager does not want. */
   blank(): void {
     this.#idle = false;
-    this.#show([], [], 'off');
+    this.#show([], [], 'off', 'off');
   }
 
   home(home: HomeScreen): void {
@@ -44,7 +47,8 @@ export class Screen {
     const header = [home.clock, first?.number].filter((part) => part !== null && part !== undefined).join('  ');
     const labels = home.lines.map((line) => (line.label === '' ? line.number : line.label));
     const text = [header, ...labels, ...(home.prompt === '' ? [] : [home.prompt])];
-    this.#show(text, home.softKeys.slice(0, SOFT_KEYS_SHOWN), home.messageWaiting ? 'on' : 'off');
+    const message = home.ringing ? 'flash' : home.messageWaiting ? 'on' : 'off';
+    this.#show(text, home.softKeys.slice(0, SOFT_KEYS_SHOWN), message, home.speaker ? 'on' : 'off');
     this.#idle = home.clock !== null && first !== undefined;
   }
 
@@ -64,8 +68,8 @@ export class Screen {
     return this.#below;
   }
 
-  #show(text: readonly string[], softKeys: readonly string[], message: LedState): void {
-    this.#below = { leds: { headset: 'off', mute: 'off', speaker: 'off', message }, text, softKeys };
+  #show(text: readonly string[], softKeys: readonly string[], message: LedState, speaker: LedState): void {
+    this.#below = { leds: { headset: 'off', mute: 'off', speaker, message }, text, softKeys };
     this.#draw();
   }
 

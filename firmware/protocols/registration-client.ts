@@ -83,9 +83,7 @@ export type RegistrationClientOut =
   | { readonly kind: 'time'; readonly systemTime: number; readonly local: readonly number[] | null }
   | { readonly kind: 'keepalive-late'; readonly by: Duration }
   /** A call is new, or its state or parties have changed; `ended` is the last word on it. */
-  | { readonly kind: 'call'; readonly call: CallView }
-  /** Of no interest to the owner. */
-  | { readonly kind: 'message' };
+  | { readonly kind: 'call'; readonly call: CallView };
 
 export type RegistrationClient = Machine<RegistrationClientIn, RegistrationClientOut>;
 

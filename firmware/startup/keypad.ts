@@ -39,6 +39,7 @@ export class Keypad {
   press(now: Instant, key: Key): void {
     if (this.#menu !== null) this.#menuKey(this.#menu, key);
     else if (key === 'settings') this.#open();
+    else if (this.#sequence === null && !this.#starting()) this.#stages.callManager.press(now, key);
     else this.#startKey(now, key);
   }
 

@@ -18,11 +18,11 @@ const KEPT_REPORTS = 8;
 
 const NO_OCTETS = Object.freeze(new Uint8Array(0)) as Uint8Array;
 
-/** The audio of a phone's calls, on its stack. Made when the first call needs it. */
+/** The audio of a phone's calls, on its stack. It holds nothing until the first call needs it. */
 export class PhoneMedia implements CallMedia {
   readonly #phone: PhoneContext;
-  readonly #streams = new Map<number, Stream>();
-  readonly #reports = new Map<number, MediaReport>();
+  #streams: Map<number, Stream> | null = null;
+  #reports: Map<number, MediaReport> | null = null;
 
   constructor(phone: PhoneContext) {
     this.#phone = phone;
@@ -55,18 +55,20 @@ export class PhoneMedia implements CallMedia {
   }
 
   stopSending(now: Instant, call: number): void {
-    this.#streams.get(call)?.quiet(now);
+    this.#streams?.get(call)?.quiet(now);
   }
 
   close(now: Instant, call: number): void {
-    const stream = this.#streams.get(call);
+    const stream = this.#streams?.get(call);
     if (stream === undefined) return;
-    this.#streams.delete(call);
+    this.#streams!.delete(call);
     stream.close(now);
     const report = stream.endpoint.report();
-    this.#reports.delete(call);
-    this.#reports.set(call, report);
-    if (this.#reports.size > KEPT_REPORTS) this.#reports.delete(this.#reports.keys().next().value!);
+    const reports = this.#reports ?? new Map<number, MediaReport>();
+    this.#reports = reports;
+    reports.delete(call);
+    reports.set(call, report);
+    if (reports.size > KEPT_REPORTS) reports.delete(reports.keys().next().value!);
     if (stream.format === null) return;
     const { packetsSent, packetsReceived, packetsLost, jitter, latency } = report;
     this.#phone.hal.trace.event('media.stop', {
@@ -82,24 +84,27 @@ export class PhoneMedia implements CallMedia {
 
   /** The address is gone, and with it what was bound to it. */
   closeAll(now: Instant): void {
-    for (const call of [...this.#streams.keys()]) this.close(now, call);
+    for (const call of [...(this.#streams?.keys() ?? [])]) this.close(now, call);
   }
 
   report(_now: Instant, call: number): MediaReport | null {
-    return this.#streams.get(call)?.endpoint.report() ?? this.#reports.get(call) ?? null;
+    return this.#streams?.get(call)?.endpoint.report() ?? this.#reports?.get(call) ?? null;
   }
 
   dispatch(now: Instant): void {
+    if (this.#streams === null) return;
     for (const stream of this.#streams.values()) if (stream.endpoint.pollAt() <= now) stream.dispatch(now);
   }
 
   pollAt(): Instant {
+    if (this.#streams === null) return NEVER;
     let at = NEVER;
     for (const stream of this.#streams.values()) at = earlier(at, stream.endpoint.pollAt());
     return at;
   }
 
   #streamOf(now: Instant, call: number): Stream | null {
+    this.#streams ??= new Map();
     const held = this.#streams.get(call);
     if (held !== undefined) return held;
     const { hal, stack } = this.#phone;

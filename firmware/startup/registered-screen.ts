@@ -72,6 +72,8 @@ export class RegisteredScreen {
       prompt: display === null ? '' : display.notify || display.prompt || display.text,
       softKeys: display === null ? [] : display.softKeys.map((key) => key.label),
       messageWaiting: display?.messageWaiting ?? false,
+      ringing: display?.ringing ?? false,
+      speaker: display?.speaker ?? false,
     });
   }
 }
