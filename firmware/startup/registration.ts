@@ -262,7 +262,6 @@ function clientOf(
     host: member.host,
     tunables,
     rng,
-    media,
     hash: (octets) => hal.secure.hash('md5', octets),
     calendar: () => hal.wallClock.now(),
     debug: (line) => trace.debug(line),
