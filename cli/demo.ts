@@ -3,6 +3,7 @@ import { Capture, MOST_PHONES, macPlan, PrivateFile, runOf, VirtualWorld } from 
 import type { ModelRow } from '../hal/board.ts';
 import { loadFiles, SECURITY_MODES } from '../lab/public.ts';
 import { bootViewFor } from './boot-view.ts';
+import { type CapfTexts, capfOrderOf, withCapfOrder } from './capf-options.ts';
 import { countsText } from './conclude.ts';
 import type { ExitCode } from './exit-code.ts';
 import { readLoad } from './image.ts';
@@ -12,7 +13,7 @@ import { type RunTexts, readRunOptions, withRunOptions } from './run-options.ts'
 import { Session } from './session.ts';
 import { model, oneOf, protocolOf, wholeNumber } from './values.ts';
 
-export interface DemoTexts extends RunTexts, PhoneKindTexts {
+export interface DemoTexts extends RunTexts, PhoneKindTexts, CapfTexts {
   readonly phones: string;
   readonly model: string;
   readonly upgrade?: string;
@@ -42,7 +43,7 @@ export function demoCommand(command: Command): Command {
       .option('--pcap <file>', "write what goes over the phones' cables into FILE (pcapng)")
       .option('--keylog <file>', 'write the secrets of TLS sessions into FILE, so that the capture can be read'),
   );
-  return withRunOptions(described);
+  return withRunOptions(withCapfOrder(described));
 }
 
 /** `sepia demo`. */
@@ -53,6 +54,7 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
   const row = model(texts.model);
   const protocol = protocolOf(row, texts.protocol);
   const security = oneOf('--security', texts.security, SECURITY_MODES);
+  const capf = capfOrderOf(texts, security);
   const upgrade = texts.upgrade === undefined ? null : readLoad(texts.upgrade);
   warnOfUnsigned(texts);
   const realistic = texts.realistic === true;
@@ -62,7 +64,15 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
   const capture = texts.pcap === undefined ? null : new Capture(texts.pcap, epoch);
   const keyLog = texts.keylog === undefined ? null : new PrivateFile(texts.keylog);
   const ordered = upgrade === null ? {} : { load: upgrade.name };
-  const phones = macPlan(runOf(String(seed)), count).map((mac) => ({ model: row, mac, protocol, ...ordered }));
+  // What the administrator has told the phones' users, and they have typed.
+  const typed = capf?.string === undefined ? {} : { settings: { capfString: capf.string } };
+  const phones = macPlan(runOf(String(seed)), count).map((mac) => ({
+    model: row,
+    mac,
+    protocol,
+    ...ordered,
+    ...typed,
+  }));
   const world = new VirtualWorld({
     seed,
     phones,
@@ -76,6 +86,7 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
       callManager: { epoch },
       protected: count > 1,
       security,
+      ...(capf === null ? {} : { capf }),
       ...(upgrade === null ? {} : { files: loadFiles([upgrade]) }),
     },
     ...(keyLog === null ? {} : { keyLog: (line) => keyLog.write(Buffer.from(line).toString('latin1')) }),

@@ -23,6 +23,7 @@ import {
   setSetting,
 } from '../images/public.ts';
 import { FLASH_SIZE, SLOTS } from '../storage/flash-map.ts';
+import { shownSetting } from '../storage/settings.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { readOctets, writeOctets } from './files.ts';
 import { bootKeys } from './image.ts';
@@ -196,8 +197,9 @@ function set(file: string, settings: readonly string[], texts: OutputOptions): E
   return withFlash(file, false, (flash) => {
     for (const [name, value] of pairs) {
       setSetting(flash, name, value);
-      output.object({ file, name, value });
-      output.line(`${file}: ${name} = ${value}`);
+      const shown = shownSetting(name, value);
+      output.object({ file, name, value: shown });
+      output.line(`${file}: ${name} = ${shown}`);
     }
   });
 }

@@ -27,12 +27,14 @@ import { Progress } from './progress.ts';
 import { nicOf, rangeText, readMacRun, refuseBefore, tunablesOn } from './real-run.ts';
 import { type RunTexts, readRunOptions, withRunOptions } from './run-options.ts';
 import { type RunEnd, Session } from './session.ts';
+import { settingsOf } from './setting-options.ts';
 import type { StopSignals } from './stop-signals.ts';
 import { UsageError } from './usage-error.ts';
 import { model, oneOf, positiveNumber, protocolOf, wholeNumber } from './values.ts';
 
 export interface FleetTexts extends RunTexts, PhoneKindTexts, FactoryTexts {
   readonly security: string;
+  readonly capfString?: string;
   readonly count?: string;
   readonly nic: string;
   readonly model: string;
@@ -78,6 +80,10 @@ export function fleetCommand(command: Command): Command {
       .option('--nic <nic>', 'virtual, an interface, af-packet:NAME, or udp:LOCAL:PORT,REMOTE:PORT', 'virtual')
       .option('--rate <phones>', `phones switched on a second (${VIRTUAL_RATE} on the virtual wire, else ${REAL_RATE})`)
       .option('--expect <addresses>', 'where they are to land: addresses and prefixes of servers and call managers')
+      .option(
+        '--capf-string <digits>',
+        'the authentication string that CAPF wants of each before it gives it a certificate',
+      )
       .option('--nic-in-use-ok', 'on an interface that this machine itself uses')
       .option('--auto-register', 'phones that the call manager does not know register all the same')
       .option('--security <mode>', `of the virtual wire's phones: ${SECURITY_MODES.join(', ')}`, 'none')
@@ -225,6 +231,7 @@ function readPlan(texts: FleetTexts) {
     allowUnsigned: texts.allowUnsigned === true,
     ...readVirtual(texts, nic.kind === 'virtual'),
     factory: factoryOf(texts, FLEET_KEYS),
+    phoneSettings: settingsOf(texts),
     macRun: readMacRun(texts.run),
     rate:
       texts.rate === undefined
@@ -237,7 +244,7 @@ function readPlan(texts: FleetTexts) {
 }
 
 /** What only the virtual wire has. */
-function readVirtual({ shards, heap, upgrade, security, pki }: FleetTexts, isVirtual: boolean) {
+function readVirtual({ shards, heap, upgrade, security, pki, capfString }: FleetTexts, isVirtual: boolean) {
   const read = {
     security: oneOf('--security', security, SECURITY_MODES),
     shards: wholeNumber('--shards', shards, [1, MOST_SHARDS]),
@@ -245,6 +252,7 @@ function readVirtual({ shards, heap, upgrade, security, pki }: FleetTexts, isVir
     upgrade: upgrade === undefined ? null : readLoad(upgrade),
   };
   if (isVirtual) {
+    if (capfString !== undefined) throw new UsageError('--capf-string concerns a real wire; here nobody asks for it.');
     if (pki === undefined) return read;
     throw new UsageError('--pki concerns a real wire; on the virtual one --security makes keys of its own.');
   }
@@ -292,8 +300,13 @@ async function openRealWorld(
   nic: RealWorldOptions['nic'],
   session: Session,
 ): Promise<{ world: World; rules: RealRules }> {
-  const { settings, tunables, expected, row, protocol, allowUnsigned, factory } = plan;
-  const phones = macPlan(plan.macRun, plan.count).map((mac) => ({ model: row, mac, protocol }));
+  const { settings, tunables, expected, row, protocol, allowUnsigned, factory, phoneSettings } = plan;
+  const phones = macPlan(plan.macRun, plan.count).map((mac) => ({
+    model: row,
+    mac,
+    protocol,
+    settings: phoneSettings,
+  }));
   const { census, stream } = session;
   const rules = new RealRules({ census, stream, expected });
   const world = await RealWorld.open({

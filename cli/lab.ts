@@ -12,6 +12,7 @@ import {
   SECURITY_MODES,
   type VoiceVlan,
 } from '../lab/public.ts';
+import { type CapfTexts, capfOrderOf, withCapfOrder } from './capf-options.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { type FactoryTexts, withFactory } from './factory.ts';
 import { Output, type OutputOptions } from './output.ts';
@@ -22,7 +23,7 @@ import { stopSignals } from './stop-signals.ts';
 import { UsageError } from './usage-error.ts';
 import { model, oneOf, protocolOf, wholeNumber } from './values.ts';
 
-export interface LabTexts extends OutputOptions, FactoryTexts {
+export interface LabTexts extends CapfTexts, OutputOptions, FactoryTexts {
   readonly nic?: string;
   readonly count: string;
   readonly model: string;
@@ -47,7 +48,7 @@ const SEEDS = 2 ** 32;
 const MOST_CALL_MANAGERS = 5;
 
 export function labCommand(command: Command): Command {
-  return withFactory(withProtocol(command))
+  return withCapfOrder(withFactory(withProtocol(command)))
     .description('the embedded lab on a real wire: switch, DHCP, DNS, TFTP and call managers for other phones')
     .option('--nic <nic>', 'an interface, af-packet:NAME, or udp:LOCAL:PORT,REMOTE:PORT')
     .option('--count <n>', 'how many phones its call managers know', '1000')
@@ -156,15 +157,22 @@ function readLab(texts: LabTexts) {
 }
 
 /** The keys have to outlast the lab: phones are given theirs by other commands, and remember its lists. */
-function readSecurity({ security: text, pki: folder, serveTrustToRealPhones }: LabTexts) {
+function readSecurity(texts: LabTexts) {
+  const { security: text, pki: folder, serveTrustToRealPhones } = texts;
   const security = oneOf('--security', text, SECURITY_MODES);
+  const capf = capfOrderOf(texts, security);
   if (security === 'none') {
     if (folder !== undefined) throw new UsageError('--pki goes with --security authenticated or encrypted.');
     return {};
   }
   if (folder === undefined) throw new UsageError('--security needs --pki FOLDER, which sepia lab pki create makes.');
   const { pki } = readPkiFolder(folder);
-  return { security, pki, ...(serveTrustToRealPhones === true ? { trustedStations: () => true } : {}) };
+  return {
+    security,
+    pki,
+    ...(capf === null ? {} : { capf }),
+    ...(serveTrustToRealPhones === true ? { trustedStations: () => true } : {}),
+  };
 }
 
 function readRange(text: string): MacRange {

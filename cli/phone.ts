@@ -40,6 +40,7 @@ export interface PhoneTexts extends RunTexts, PhoneKindTexts, FactoryTexts {
   readonly static?: string;
   readonly tftp?: string;
   readonly vlan?: string;
+  readonly capfString?: string;
   readonly pcap?: string;
   readonly nicInUseOk?: boolean;
   readonly autoRegister?: boolean;
@@ -63,6 +64,10 @@ export function phoneCommand(command: Command): Command {
         .option('--static <address>', 'ADDRESS/LENGTH,ROUTER instead of DHCP; needs --tftp')
         .option('--tftp <servers>', 'TFTP server, or two with a comma, instead of those that DHCP names')
         .option('--vlan <id>', 'the admin VLAN: used when no switch says which')
+        .option(
+          '--capf-string <digits>',
+          'the authentication string that CAPF wants before it gives the phone a certificate',
+        )
         .option('--pcap <file>', 'write what goes over its cable into FILE (pcapng)')
         .option('--nic-in-use-ok', 'on an interface that this machine itself uses')
         .option('--auto-register', 'if the call manager does not know the phone, it registers all the same'),

@@ -5,6 +5,7 @@ export interface SettingTexts {
   readonly static?: string;
   readonly tftp?: string;
   readonly vlan?: string;
+  readonly capfString?: string;
 }
 
 /** Settings by name; whether a value can be is the settings' own business. Throws UsageError for what is not even of the right form. */
@@ -13,6 +14,7 @@ export function settingsOf(texts: SettingTexts): Record<string, string> {
     ...(texts.static === undefined ? {} : staticSettings(texts.static, texts.tftp !== undefined)),
     ...(texts.tftp === undefined ? {} : tftpSettings(texts.tftp)),
     ...(texts.vlan === undefined ? {} : { adminVlan: texts.vlan }),
+    ...(texts.capfString === undefined ? {} : { capfString: texts.capfString }),
   };
 }
 

@@ -2,6 +2,7 @@
 export type { CallManagerEvent } from './call-manager/call-manager.ts';
 export type { Device, DeviceRange, NewDevice } from './device-table.ts';
 export { createLab, type Lab, type LabOptions, type PortKey } from './lab.ts';
+export { CAPF_AUTHENTICATIONS, type CapfOrder } from './capf-server.ts';
 export type { LabEvent } from './lab-event.ts';
 export {
   firmwareFile,

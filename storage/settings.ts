@@ -119,8 +119,7 @@ export class Settings {
     const settings: [SettingName, string][] = [];
     for (const name of Object.keys(SETTINGS) as SettingName[]) {
       const text = this.get(name);
-      const rule: Rule = SETTINGS[name];
-      if (text !== null) settings.push([name, rule.secret ? SECRET : text]);
+      if (text !== null) settings.push([name, shownSetting(name, text)]);
     }
     return settings;
   }
@@ -153,6 +152,12 @@ export class Settings {
   factoryReset(): void {
     this.#store.clear('');
   }
+}
+
+/** The text as it may be told: a secret as `***`. */
+export function shownSetting(name: string, text: string): string {
+  const rule: Rule | null = isSettingName(name) ? SETTINGS[name] : null;
+  return rule?.secret && text !== '' ? SECRET : text;
 }
 
 function isSettingName(name: string): name is SettingName {
