@@ -70,8 +70,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     status = fleetPlan(options);
   });
   const labProgram = withOutput(labCommand(program.command('lab').enablePositionalOptions())).action(
-    async (options: LabTexts) => {
-      status = await lab(options);
+    async (plan: string | undefined, options: LabTexts) => {
+      status = await lab(plan === undefined ? options : { ...options, plan });
     },
   );
   const ended = (code: number): void => {
