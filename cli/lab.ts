@@ -14,6 +14,7 @@ import {
   SECURITY_MODES,
   type VoiceVlan,
 } from '../lab/public.ts';
+import { type CapfTexts, capfOrderOf, withCapfOrder } from './capf-options.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { type FactoryTexts, withFactory } from './factory.ts';
 import { LabDesk } from './lab-desk.ts';
@@ -26,7 +27,7 @@ import { stopSignals } from './stop-signals.ts';
 import { UsageError } from './usage-error.ts';
 import { model, oneOf, protocolOf, wholeNumber } from './values.ts';
 
-export interface LabTexts extends OutputOptions, FactoryTexts {
+export interface LabTexts extends CapfTexts, OutputOptions, FactoryTexts {
   readonly nic?: string;
   /** File of a plan. */
   readonly plan?: string;
@@ -57,7 +58,7 @@ const KNOWN = 1000;
 const MOST_PORT = 65_535;
 
 export function labCommand(command: Command): Command {
-  return withFactory(withProtocol(command))
+  return withCapfOrder(withFactory(withProtocol(command)))
     .description('the embedded lab on a real wire: switch, DHCP, DNS, TFTP and call managers for other phones')
     .argument('[plan]', 'a file that says what the lab is like and which devices it knows (docs/lab.md)')
     .option('--nic <nic>', 'an interface, af-packet:NAME, or udp:LOCAL:PORT,REMOTE:PORT')
@@ -205,15 +206,22 @@ function countOf(devices: LabPlan['devices']): number {
 }
 
 /** The keys have to outlast the lab: phones are given theirs by other commands, and remember its lists. */
-function readSecurity({ security: text, pki: folder, serveTrustToRealPhones }: LabTexts) {
+function readSecurity(texts: LabTexts) {
+  const { security: text, pki: folder, serveTrustToRealPhones } = texts;
   const security = oneOf('--security', text, SECURITY_MODES);
+  const capf = capfOrderOf(texts, security);
   if (security === 'none') {
     if (folder !== undefined) throw new UsageError('--pki goes with --security authenticated or encrypted.');
     return {};
   }
   if (folder === undefined) throw new UsageError('--security needs --pki FOLDER, which sepia lab pki create makes.');
   const { pki } = readPkiFolder(folder);
-  return { security, pki, ...(serveTrustToRealPhones === true ? { trustedStations: () => true } : {}) };
+  return {
+    security,
+    pki,
+    ...(capf === null ? {} : { capf }),
+    ...(serveTrustToRealPhones === true ? { trustedStations: () => true } : {}),
+  };
 }
 
 function readRange(text: string): MacRange {

@@ -47,6 +47,8 @@ export interface ConfigurationFilesOptions {
   /** `M/D/YA`: letters, separators, trailing A for a 12-hour clock. */
   readonly dateTemplate?: string;
   readonly ntpServers?: readonly string[];
+  /** Seconds that a better call manager must stay reachable before phones go back to it; 120 unless given. */
+  readonly connectionMonitorDuration?: number;
   /** Replaces or adds `vendorConfig` elements: name to text. */
   readonly vendorConfig?: Readonly<Record<string, string>>;
   /** Replaces elements of `sipProfile` and `sipStack`: name to text. */
@@ -147,6 +149,7 @@ export class ConfigurationFiles {
         ntpServers: this.#options.ntpServers ?? [],
         vendorConfig: this.#options.vendorConfig ?? {},
         sipProfile: this.#options.sipProfile ?? {},
+        connectionMonitorDuration: this.#options.connectionMonitorDuration ?? 120,
         security,
         tvs: secureCluster,
         transportLayerProtocol: this.#options.transportLayerProtocol ?? (security === 'none' ? '4' : '3'),

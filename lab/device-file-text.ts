@@ -4,7 +4,8 @@
  */
 import type { CallManagerNode } from './configuration-files.ts';
 import { escapeXml } from './configuration-template.ts';
-import type { DeviceLine, SecurityProfile } from './device-table.ts';
+import type { DeviceLine } from './device-table.ts';
+import type { LabSecurity } from './secure-cluster.ts';
 
 export const DEVICE_FILE_HOLES = [
   'ctiid',
@@ -25,9 +26,11 @@ export interface DeviceFileSettings {
   readonly timeZone: string;
   readonly dateTemplate: string;
   readonly ntpServers: readonly string[];
+  /** Seconds; 120 unless given. */
+  readonly connectionMonitorDuration?: number;
   readonly vendorConfig: Readonly<Record<string, string>>;
   /** `none` unless given. */
-  readonly security?: SecurityProfile;
+  readonly security?: LabSecurity;
   /** The call managers verify trust, too. */
   readonly tvs?: boolean;
   /** Replaces elements of `sipProfile` and `sipStack`: name to text. */
@@ -160,7 +163,7 @@ ${[1, 2, 3].map((n) => `<ipAddr${n}></ipAddr${n}>\n<port${n}>2000</port${n}>`).j
 ${[1, 2, 3].map((n) => `<sipIpAddr${n}></sipIpAddr${n}>\n<sipPort${n}>5060</sipPort${n}>`).join('\n')}
 <isSecure>false</isSecure>
 </srstInfo>
-<connectionMonitorDuration>120</connectionMonitorDuration>
+<connectionMonitorDuration>${settings.connectionMonitorDuration ?? 120}</connectionMonitorDuration>
 </devicePool>`;
 }
 

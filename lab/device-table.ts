@@ -6,6 +6,7 @@
  */
 import type { Mac } from '../hal/nic.ts';
 import { AutoRegistration } from './auto-registration.ts';
+import type { LabSecurity } from './secure-cluster.ts';
 
 export interface DeviceLine {
   /** The directory number, as dialled: `2001`. */
@@ -24,9 +25,6 @@ export interface SpeedDial {
   readonly label: string;
 }
 
-/** Device security mode of a phone's profile. */
-export type SecurityProfile = 'none' | 'authenticated' | 'encrypted';
-
 export interface Device {
   /** `SEP` and twelve upper-case hexadecimal digits; `BAT` and twelve for a device that waits for its telephone (TAPS). */
   readonly name: string;
@@ -42,7 +40,8 @@ export interface Device {
   readonly load: string;
   /** Indexes into the lab's list of call managers, by priority; empty means all of them in order. */
   readonly callManagers: readonly number[];
-  readonly security: SecurityProfile;
+  /** Device security mode of its profile. */
+  readonly security: LabSecurity;
   /** Rises with each change; part of the configuration file's version stamp. */
   readonly revision: number;
 }
@@ -59,7 +58,7 @@ export interface NewDevice {
   readonly load?: string;
   readonly callManagers?: readonly number[];
   /** What the cluster's devices have unless given. */
-  readonly security?: SecurityProfile;
+  readonly security?: LabSecurity;
 }
 
 /** `count` devices that differ in MAC address and directory number only. */
@@ -89,10 +88,10 @@ export class DeviceTable implements Iterable<Device> {
   readonly #ranges: DeviceRange[] = [];
   readonly #deleted = new Set<string>();
   readonly autoRegistration = new AutoRegistration();
-  readonly #profile: SecurityProfile;
+  readonly #profile: LabSecurity;
 
   /** @param profile of devices that name none */
-  constructor(profile: SecurityProfile = 'none') {
+  constructor(profile: LabSecurity = 'none') {
     this.#profile = profile;
   }
 
@@ -231,7 +230,7 @@ export interface Stranger {
   readonly protocol: 'sccp' | 'sip';
 }
 
-function rangeDevice(range: DeviceRange, name: string, index: number, profile: SecurityProfile): Device {
+function rangeDevice(range: DeviceRange, name: string, index: number, profile: LabSecurity): Device {
   const lines: DeviceLine[] = [];
   for (let line = 0; line < range.lineCount; line += 1) {
     const directoryNumber = String(range.firstNumber + index * range.lineCount + line);

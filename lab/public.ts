@@ -2,6 +2,7 @@
 
 export type { AutoRegistrationRange } from './auto-registration.ts';
 export type { CallManagerEvent } from './call-manager/call-manager.ts';
+export { CAPF_AUTHENTICATIONS, type CapfOrder } from './capf-server.ts';
 export type { Device, DeviceRange, NewDevice } from './device-table.ts';
 export { createLab, type Lab, type LabOptions, type PortKey } from './lab.ts';
 export { LabApi } from './lab-api.ts';
