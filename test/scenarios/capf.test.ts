@@ -250,7 +250,30 @@ describe('an authentication string', () => {
   });
 });
 
+/** What CUCM gives instead of a file that is encrypted for a key that it does not know. */
+const FORERUNNER = `<device><fullConfig>false</fullConfig><capfAuthMode>2</capfAuthMode><capfList><capf>
+<phonePort>3804</phonePort><processNodeName>10.100.0.11</processNodeName></capf></capfList>
+<certHash></certHash><encrConfig>true</encrConfig></device>`;
+
 describe('configurations that are encrypted', () => {
+  it('and for no key that the phone has: it enrols, and asks for its file again', async () => {
+    const world: TestWorld = secureWorld(INSTALL, {
+      lab: {
+        encryptsFiles: true,
+        files: ({ name }) => {
+          const { capf, cluster } = world.lab;
+          const isKnown = capf === null || capf.counters.installed > 0 || !name.endsWith('.cnf.xml.sgn');
+          return isKnown ? null : cluster!.sign(name, new TextEncoder().encode(FORERUNNER));
+        },
+      },
+    });
+    await world.runHeldUntil('registration.accepted');
+    expect(outcomes(world)).toEqual(['installed', 'none']);
+    const reasons = world.all('stage.leave').filter(({ stage }) => stage === 'configuration');
+    expect(reasons.map(({ reason }) => reason)).toEqual(['capf.enrolled', 'config.own']);
+    expect(shaken(world).at(-1)).toBe('CCM lsc');
+  });
+
   it('are for the LSC once there is one, which the next file shows', async () => {
     const world = secureWorld(INSTALL, { lab: { encryptsFiles: true } });
     await world.runHeldUntil('registration.accepted');
@@ -300,6 +323,50 @@ describe('a CAPF server that is not there', () => {
     const entered = world.events.find(({ type }) => type === 'config.applied')!.at;
     expect(failed!.at - entered).toBeGreaterThan(60);
   });
+});
+
+describe('a power cut at any flash operation while a board enrols', () => {
+  it('leaves a phone that comes back, with a certificate that it can use, or with none and enrols again', async () => {
+    const whole = secureWorld(INSTALL);
+    await whole.runHeldUntil('registration.accepted');
+    const before = whole.flash(0).operations;
+    whole.lab.capf!.order(NAME, INSTALL);
+    whole.phone.reset('reset');
+    await whole.runHeldUntil('registration.accepted');
+    const operations = whole.flash(0).operations - before;
+    expect(operations).toBeGreaterThan(0);
+    let cases = 0;
+    for (const isUpgrade of [false, true]) {
+      const last = isUpgrade ? operations : before;
+      for (let operation = 1; operation <= last; operation++) {
+        for (const torn of [0, 40, 4096]) {
+          const world = new TestWorld({ lab: { security: 'encrypted', pki, capf: INSTALL } });
+          const where = `${isUpgrade ? 'upgrade' : 'install'}, operation ${operation} of ${last}, ${torn} octets`;
+          if (isUpgrade) {
+            world.powerOn(0);
+            await world.runHeldUntil('registration.accepted');
+            world.lab.capf!.order(NAME, INSTALL);
+            world.flash(0).cutPowerAt(world.flash(0).operations + operation, torn);
+            world.phone.reset('reset');
+          } else {
+            world.flash(0).cutPowerAt(world.flash(0).operations + operation, torn);
+            world.powerOn(0);
+          }
+          await world.runHeld(20);
+          expect(world.phone.state, where).toBe('off');
+          world.flash(0).restorePower();
+          world.phone.powerOn();
+          await world.runHeldUntil('registration.accepted');
+          expect(shaken(world).at(-1), where).toBe('CCM lsc');
+          // An upgrade that was cut off leaves the old one: CAPF is shown it.
+          if (isUpgrade) expect(shaken(world)[0], where).toBe('CAPF lsc');
+          cases++;
+        }
+      }
+    }
+    console.log(`enrolment of a board: ${cases} power cuts`);
+    expect(cases).toBeGreaterThan(20);
+  }, 240_000);
 });
 
 describe('an LSC', () => {
