@@ -71,6 +71,13 @@ export interface Hashing {
   digest(): Uint8Array;
 }
 
+/** A check of a signature over what is too large to be held. */
+export interface RsaCheck {
+  update(octets: Uint8Array): void;
+  /** Ends it; as `verifyRsa`. */
+  verify(signature: Uint8Array): boolean;
+}
+
 export interface SecureElement {
   readonly bootKeys: readonly BootKey[];
   hash(algorithm: HashAlgorithm, octets: Uint8Array): Uint8Array;
@@ -87,6 +94,8 @@ export interface SecureElement {
     parts: readonly Uint8Array[],
     signature: Uint8Array,
   ): boolean;
+  /** The same, of parts that come one after the other. Null for a key that cannot be parsed. */
+  beginVerifyRsa(digest: DigestAlgorithm, publicKey: Uint8Array): RsaCheck | null;
   /** Null for what is no certificate. */
   certificate(der: Uint8Array): CertificateFields | null;
   /** The certificate, DER, that goes with the key in `slot`; null when there is none. */

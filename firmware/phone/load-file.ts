@@ -14,7 +14,7 @@
 import { Malformed } from '../malformed.ts';
 import { latin1 } from '../wire/text.ts';
 import { judgeFirmwareFile, SIGNED } from './trust/judge-file.ts';
-import { looksSigned, parseSignedFile } from './trust/signed-file.ts';
+import { looksSigned, parseSignedFile, type SignedFile } from './trust/signed-file.ts';
 import { type Rejected, rejected, type TrustCrypto } from './trust/verdict.ts';
 
 export interface LoadComponent {
@@ -63,16 +63,13 @@ export function judgeLoadFile(
   if ('outcome' in header) return header;
   const components = parseComponents(octets.subarray(header.headerLength));
   if (typeof components === 'string') return rejected('malformed', `The load file ${components}.`);
-  return { components, signer: header.signer };
+  return { components, signer: header.signer.subject };
 }
 
 /**
  * The header of a firmware file, of which no more than the beginning need be there: form and name, not the signature.
  */
-export function judgeHeader(
-  name: string,
-  octets: Uint8Array,
-): { readonly headerLength: number; readonly signer: string } | Rejected {
+export function judgeHeader(name: string, octets: Uint8Array): SignedFile | Rejected {
   if (octets.length === 0) return rejected('empty-file', 'The file is empty.');
   if (!looksSigned(octets)) return rejected('not-signed', 'The file has no signed header.');
   const file = parseSignedFile(octets);
@@ -80,7 +77,7 @@ export function judgeHeader(
   if (file.filename !== name) {
     return rejected('wrong-name', `The file calls itself ${file.filename}, not ${name}.`, file.signer);
   }
-  return { headerLength: file.headerLength, signer: file.signer.subject };
+  return file;
 }
 
 export function isImage(component: LoadComponent): boolean {

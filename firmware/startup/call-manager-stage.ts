@@ -1,26 +1,21 @@
 import type { Key } from '../../hal/panel.ts';
 import { earlier, type Instant, NEVER, SECOND } from '../../hal/timer.ts';
-import type { TrustStore } from '../phone/trust/trust-store.ts';
 import { outOfServiceReason, type RegistrationClientOut } from '../protocols/registration-client.ts';
 import type { OutOfServiceReason } from '../wire/sccp/alarm.ts';
 import { CallControl } from './call-control.ts';
-import { CallManagerList, membersOf } from './call-manager-list.ts';
-import type { CallManagerMember } from './configuration-memory.ts';
-import { alarmOfReset } from './out-of-service.ts';
+import { CallManagerList } from './call-manager-list.ts';
+import { CallManagerPlaces, type CallManagerSecurity } from './call-manager-places.ts';
+import { ConfigurationCheck, type ConfigurationVerdict } from './configuration-check.ts';
+import { alarmOfReset, type LostConnection, outOfServiceXml } from './out-of-service.ts';
 import type { PhoneContext } from './phone-context.ts';
 import { RegisteredScreen } from './registered-screen.ts';
-import { type CallManagerPlace, Registration, type RegistrationOut, type SecureOpening } from './registration.ts';
-import type { SecureConnections } from './secure-connection.ts';
+import { Registration, type RegistrationOut } from './registration.ts';
 import type { Stage, StageOutput } from './stage.ts';
 import { Standby, type StandbyOptions } from './standby.ts';
-import { chooseTransport, portOf, type TransportChoice, transportTo } from './transport-choice.ts';
-import type { TvsConnection } from './tvs-connection.ts';
 
-/** What tells whether call managers are spoken to over TLS, and with whom. */
-export interface CallManagerSecurity {
-  readonly store: TrustStore;
-  readonly connections: SecureConnections;
-  readonly tvs: TvsConnection;
+export interface CallManagerOptions extends CallManagerSecurity {
+  /** The step that reads configurations, for a call manager's wish to have a changed one applied. */
+  readonly readConfiguration: (phone: PhoneContext) => Stage;
 }
 
 /** Seconds that a better call manager has to be reachable before the phone goes back to it, where an older load saved the configuration (sccp 3.4). */
@@ -29,7 +24,7 @@ const DEFAULT_CONNECTION_MONITOR = 120;
 type Registered = Extract<RegistrationClientOut, { kind: 'registered' }>;
 
 /** What follows when the phone has left a call manager. */
-type AfterLeaving = 'reset' | 'restart' | 'idle' | 'failback';
+type AfterLeaving = 'reset' | 'restart' | 'changed' | 'idle' | 'failback';
 
 type State =
   | { readonly kind: 'idle' }
@@ -56,13 +51,11 @@ export class CallManagerStage implements Stage {
   readonly name = 'call-manager';
   readonly screenText = 'Registering';
   readonly #phone: PhoneContext;
-  readonly #security: CallManagerSecurity;
+  readonly #readConfiguration: CallManagerOptions['readConfiguration'];
+  readonly #places: CallManagerPlaces;
   readonly #list: CallManagerList;
   readonly #face: RegisteredScreen;
   readonly #calls: CallControl;
-  #members: readonly CallManagerMember[] = [];
-  /** Made anew in each round. */
-  #choice: TransportChoice | null = null;
   #state: State = { kind: 'idle' };
   /** To a better call manager than the phone's, and to one behind it; none before the first registration. */
   #standbys: readonly [better: Standby, next: Standby] | null = null;
@@ -70,14 +63,19 @@ export class CallManagerStage implements Stage {
   #outputs: StageOutput[] = [];
   #alarm: OutOfServiceReason;
   #unknownId = 0;
+  /** Connection of the registration that is over. */
+  #lostConnection: LostConnection | null = null;
+  /** A configuration that the call manager says has changed. */
+  #check: ConfigurationCheck | null = null;
   #outage: Outage | null = null;
   /** Member to which the phone goes back. */
   #returnTo: number | null = null;
   #whenIdle: ((now: Instant) => void) | null = null;
 
-  constructor(phone: PhoneContext, security: CallManagerSecurity) {
+  constructor(phone: PhoneContext, options: CallManagerOptions) {
     this.#phone = phone;
-    this.#security = security;
+    this.#readConfiguration = options.readConfiguration;
+    this.#places = new CallManagerPlaces(phone, options);
     this.#list = new CallManagerList(phone.hal.tunables, phone.hal.rng);
     this.#face = new RegisteredScreen(phone);
     this.#calls = new CallControl(phone);
@@ -86,16 +84,15 @@ export class CallManagerStage implements Stage {
 
   enter(now: Instant): void {
     if (this.#state.kind !== 'idle') throw new Error(`call manager stage entered while ${this.#state.kind}`);
-    this.#members = membersOf(this.#phone.facts.configuration!);
+    if (this.#places.choose()) this.#closeStandbys(now);
     const refusal = this.#refusal();
     if (refusal !== null) {
       this.#outputs.push({ kind: 'failed', reason: refusal, retry: { at: NEVER } });
       return;
     }
-    this.#choose(now);
     const standing = this.#returnTo ?? this.#openStandby()?.openTo ?? null;
     this.#returnTo = null;
-    this.#list.begin(this.#members.length, standing);
+    this.#list.begin(this.#places.count, standing);
     this.#contactNext(now);
   }
 
@@ -135,6 +132,7 @@ export class CallManagerStage implements Stage {
       state.registration.dispatch(now, (out) => this.#obey(now, state.registration, out));
     }
     for (const standby of this.#standbys ?? []) if (standby.pollAt() <= now) standby.dispatch(now);
+    this.#check?.dispatch(now);
     this.#face.dispatch(now);
     if (this.#calls.pollAt() <= now) this.#calls.dispatch(now, (key) => this.press(now, key));
     const outputs = this.#outputs;
@@ -149,7 +147,7 @@ export class CallManagerStage implements Stage {
     let at = earlier(this.#calls.pollAt(), this.#face.pollAt());
     at = earlier(at, state.kind === 'idle' ? NEVER : state.registration.pollAt());
     for (const standby of this.#standbys ?? []) at = earlier(at, standby.pollAt());
-    return at;
+    return this.#check === null ? at : earlier(at, this.#check.pollAt());
   }
 
   /** Why this phone does not even try; null when it may. */
@@ -160,7 +158,7 @@ export class CallManagerStage implements Stage {
       status.report('Version error');
       return 'protocol.not-supported';
     }
-    if (this.#members.length === 0) {
+    if (this.#places.count === 0) {
       status.report('No CUCM in the configuration');
       return 'config.no-callmanager';
     }
@@ -169,17 +167,6 @@ export class CallManagerStage implements Stage {
       return 'autoregister.refused';
     }
     return null;
-  }
-
-  /** TLS or TCP, for this round. */
-  #choose(now: Instant): void {
-    const before = this.#choice;
-    const { configuration } = this.#phone.facts;
-    this.#choice = chooseTransport(configuration!, this.#security.store);
-    const { ctl, transport, why } = this.#choice;
-    if (before?.why === why && before.transport === transport) return;
-    this.#closeStandbys(now);
-    this.#phone.hal.trace.event('security.decision', { profile: configuration!.security, ctl, transport, why });
   }
 
   #closeStandbys(now: Instant): void {
@@ -196,7 +183,7 @@ export class CallManagerStage implements Stage {
     }
     this.#phone.screen.starting(this.screenText);
     const standing = this.#standbys?.find((standby) => standby.openTo === index)?.take() ?? null;
-    const registration = standing ?? new Registration(this.#phone, now, this.#placeOf(index), this.#calls.media);
+    const registration = standing ?? new Registration(this.#phone, now, this.#places.place(index), this.#calls.media);
     this.#state = { kind: 'contacting', registration, asked: false };
     if (standing !== null) this.#ask(now, standing);
   }
@@ -260,7 +247,8 @@ export class CallManagerStage implements Stage {
     this.#connectEvent(registration, 'connected');
     const { loadRejected, configuration } = this.#phone.facts;
     const reason = loadRejected ? 'load-rejected' : this.#alarm;
-    const alarm = { reason, unknownId: this.#unknownId } as const;
+    const xml = outOfServiceXml(this.#phone, reason, this.#lostConnection);
+    const alarm = { reason, unknownId: this.#unknownId, ...(xml === null ? {} : { xml }) } as const;
     registration.process(now, { kind: 'register', alarm, versionStamp: configuration!.versionStamp });
   }
 
@@ -297,10 +285,10 @@ export class CallManagerStage implements Stage {
 
   /** Standby connections: to one of the better members, if there is any, and to one of those behind. */
   #watchOthers(now: Instant, index: number): void {
-    if (this.#members.length < 2 || this.#phone.hal.tunables['callmanager.standby'] === 'none') return;
+    if (this.#places.count < 2 || this.#phone.hal.tunables['callmanager.standby'] === 'none') return;
     this.#standbys ??= this.#newStandbys();
     const [better, next] = this.#standbys;
-    const all = [...this.#members.keys()];
+    const all = Array.from({ length: this.#places.count }, (_, member) => member);
     better.watch(now, all.slice(0, index));
     next.watch(now, all.slice(index + 1));
   }
@@ -308,7 +296,8 @@ export class CallManagerStage implements Stage {
   #newStandbys(): [Standby, Standby] {
     const { hal, facts } = this.#phone;
     const options: Omit<StandbyOptions, 'return'> = {
-      open: (now, index) => new Registration(this.#phone, now, this.#placeOf(index), this.#calls.media, this.#standbySeconds),
+      open: (now, index) =>
+        new Registration(this.#phone, now, this.#places.place(index), this.#calls.media, this.#standbySeconds),
       retryWait: () => this.#list.spread(hal.tunables['callmanager.standbyRetry'] * SECOND),
       told: (registration, outcome, reason) => this.#standbyEvent(registration, outcome, reason),
     };
@@ -394,11 +383,30 @@ export class CallManagerStage implements Stage {
   #resetRequested(now: Instant, registration: Registration, kind: 'reset' | 'restart' | 'apply-config'): void {
     const state = this.#state;
     if (state.kind !== 'registered' && state.kind !== 'contacting') return;
-    const { hal, status } = this.#phone;
-    hal.trace.event('reset.requested', { by: registration.place.member.host, kind });
-    status.report('Restart requested by Cisco Unified Communications Manager');
-    // A changed configuration is applied by a restart, which is right for every change, if not the gentlest for each.
-    this.#unregister(now, registration, kind === 'reset' ? 'reset' : 'restart');
+    this.#phone.hal.trace.event('reset.requested', { by: registration.place.member.host, kind });
+    if (kind !== 'apply-config') this.#restart(now, registration, kind);
+    else if (state.kind === 'registered') this.#applyConfiguration(now, registration);
+    else this.#restart(now, registration, 'changed');
+  }
+
+  /** Only what has changed is done: the phone reads its configuration first, and stays registered meanwhile. */
+  #applyConfiguration(now: Instant, registration: Registration): void {
+    this.#check?.cancel(now);
+    this.#check = new ConfigurationCheck(now, this.#phone, this.#readConfiguration, (at, verdict) => {
+      this.#check = null;
+      this.#calls.whenIdle(at, (idleAt) => this.#applied(idleAt, registration, verdict));
+    });
+  }
+
+  #applied(now: Instant, registration: Registration, verdict: ConfigurationVerdict): void {
+    const state = this.#state;
+    if (state.kind !== 'registered' || state.registration !== registration || verdict === 'same') return;
+    this.#restart(now, registration, verdict);
+  }
+
+  #restart(now: Instant, registration: Registration, how: 'reset' | 'restart' | 'changed'): void {
+    this.#phone.status.report('Restart requested by Cisco Unified Communications Manager');
+    this.#unregister(now, registration, how);
   }
 
   #unregister(now: Instant, registration: Registration, then: AfterLeaving): void {
@@ -429,37 +437,21 @@ export class CallManagerStage implements Stage {
       this.#alarm = then === 'reset' ? 'reset' : 'restart';
     }
     if (then === 'reset') this.#phone.hal.power.reset('reset');
-    if (then === 'restart') {
-      // Reset-Restart: files and registration again, without rebooting and without DHCP.
-      this.#outputs.push({ kind: 'lost', reason: 'restart', backTo: 'ctl-file' });
-    }
+    // Reset-Restart: files and registration again, without rebooting and without DHCP. What has changed is a matter of the configuration alone.
+    if (then === 'restart') this.#outputs.push({ kind: 'lost', reason: 'restart', backTo: 'ctl-file' });
+    if (then === 'changed') this.#outputs.push({ kind: 'lost', reason: 'restart', backTo: 'configuration' });
     this.#toIdle(now);
   }
 
   #toIdle(now: Instant): void {
     this.#state = { kind: 'idle' };
+    this.#check?.cancel(now);
+    this.#check = null;
     this.#face.clear();
     this.#calls.over(now);
     const done = this.#whenIdle;
     this.#whenIdle = null;
     done?.(now);
-  }
-
-  #placeOf(index: number): CallManagerPlace {
-    const member = this.#members[index]!;
-    const transport = transportTo(member, this.#choice!);
-    const port = portOf(member, transport, this.#phone.facts.configuration!.protocol);
-    return { index, member, transport, port, secure: transport === 'tls' ? this.#opening(member, port) : null };
-  }
-
-  #opening({ host }: CallManagerMember, port: number): SecureOpening {
-    const { tvs, connections } = this.#security;
-    const encrypted = this.#phone.facts.configuration!.security === 'encrypted';
-    return (now, address, sink, options, failed) => {
-      const verify = tvs.verify.bind(tvs);
-      const server = { remote: { address, port }, host, role: 'CCM', verify, encrypted, failed } as const;
-      return connections.connect(now, server, sink, options);
-    };
   }
 
   #connectEvent(registration: Registration, outcome: 'connected' | 'failed', reason?: string): void {
@@ -472,7 +464,9 @@ export class CallManagerStage implements Stage {
     this.#phone.hal.trace.event('callmanager.standby', reason === undefined ? fields : { ...fields, reason });
   }
 
-  #lostEvent({ place }: Registration, reason: string): void {
+  #lostEvent(registration: Registration, reason: string): void {
+    const { place } = registration;
+    this.#lostConnection = registration.connection;
     this.#phone.hal.trace.event('registration.lost', { host: place.member.host, reason });
   }
 }

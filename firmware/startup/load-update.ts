@@ -158,13 +158,14 @@ export class LoadUpdate {
       this.#next(now, download);
       return;
     }
+    const { settings, hal } = this.#phone;
     const progress = this.#progress(download.load, component);
     if (isImage(component)) {
       const image = new ImageSink(this.#phone.boot.services, component.size, download.load, progress);
       download.image = image;
       this.#fetch(now, download, component.name, image, () => image.refusal && refusedImage(image.refusal));
     } else {
-      const sink = new DigestSink(this.#phone.hal.secure, component.name, progress);
+      const sink = new DigestSink(hal.secure, component.name, settings.firmwareKey(), progress);
       this.#fetch(now, download, component.name, sink, () => {
         const stored = sink.rejection === null ? sink.finish() : null;
         if (stored === null) return refusedFile(sink.rejection!);

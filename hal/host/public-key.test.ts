@@ -1,7 +1,7 @@
 import { constants, createPublicKey, generateKeyPairSync, publicEncrypt, sign, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { writeCertificate } from './certificate-writer.ts';
-import { decryptAes128Cbc, readCertificate, unwrapRsa, verifyRsa } from './public-key.ts';
+import { beginVerifyRsa, decryptAes128Cbc, readCertificate, unwrapRsa, verifyRsa } from './public-key.ts';
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 1_024 });
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-384' });
@@ -17,6 +17,14 @@ describe('RSA signatures', () => {
     for (const key of [pkcs1, spki]) {
       expect(verifyRsa(digest, key, message, signature)).toBe(true);
       expect(verifyRsa(digest, key, [Uint8Array.of(1, 2, 3, 5)], signature)).toBe(false);
+      for (const [parts, verified] of [
+        [message, true],
+        [[Uint8Array.of(1, 2, 3, 5)], false],
+      ] as const) {
+        const check = beginVerifyRsa(digest, key)!;
+        for (const part of parts) check.update(part);
+        expect(check.verify(signature)).toBe(verified);
+      }
       expect(verifyRsa(digest, key, message, signature.subarray(1))).toBe(false);
       expect(verifyRsa(digest, key, message, Buffer.concat([Uint8Array.of(0), signature]))).toBe(false);
       expect(verifyRsa(digest === 'sha1' ? 'sha256' : 'sha1', key, message, signature)).toBe(false);

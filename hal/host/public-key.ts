@@ -7,7 +7,7 @@ import {
   privateDecrypt,
   X509Certificate,
 } from 'node:crypto';
-import type { CertificateFields, DigestAlgorithm } from '../secure.ts';
+import type { CertificateFields, DigestAlgorithm, RsaCheck } from '../secure.ts';
 
 /** RSA, X.509 and AES of the secure element on the host's crypto library: what a phone needs for trust lists and signed files. */
 
@@ -30,6 +30,19 @@ export function verifyRsa(
   const verifier = createVerify(digest);
   for (const part of parts) verifier.update(part);
   return verifier.verify({ key, padding: constants.RSA_PKCS1_PADDING }, signature);
+}
+
+/** See `SecureElement.beginVerifyRsa`. */
+export function beginVerifyRsa(digest: DigestAlgorithm, publicKey: Uint8Array): RsaCheck | null {
+  const key = remember(publicKeys, publicKey, rsaPublicKey);
+  if (key === null) return null;
+  const verifier = createVerify(digest);
+  return {
+    update: (octets) => {
+      verifier.update(octets);
+    },
+    verify: (signature) => verifier.verify({ key, padding: constants.RSA_PKCS1_PADDING }, signature),
+  };
 }
 
 /** See `SecureElement.certificate`. */

@@ -17,12 +17,13 @@ import type {
   KeyKind,
   KeySlot,
   Operation,
+  RsaCheck,
   SecureElement,
   SignatureAlgorithm,
 } from '../secure.ts';
 import type { Timeline } from '../timeline.ts';
 import { makeKeyPair, openSealed, SECRET_OCTETS, seal, signBare } from './private-key.ts';
-import { decryptAes128Cbc, readCertificate, unwrapRsa, verifyRsa } from './public-key.ts';
+import { beginVerifyRsa, decryptAes128Cbc, readCertificate, unwrapRsa, verifyRsa } from './public-key.ts';
 import { StartedOperations } from './started-operations.ts';
 import { TlsEngine, type TlsIdentity } from './tls-engine.ts';
 
@@ -80,6 +81,10 @@ export class HostSecureElement implements SecureElement {
     signature: Uint8Array,
   ): boolean {
     return verifyRsa(digest, publicKey, parts, signature);
+  }
+
+  beginVerifyRsa(digest: DigestAlgorithm, publicKey: Uint8Array): RsaCheck | null {
+    return beginVerifyRsa(digest, publicKey);
   }
 
   certificate(der: Uint8Array): CertificateFields | null {

@@ -289,6 +289,30 @@ describe('a load is refused, and the old one goes on', () => {
     expect(story(good).at(-2)).toBe('boot.confirmed B');
   });
 
+  it('a file of a vendor wrongly signed, on a phone that was told the firmware key', () => {
+    const pair = (): { publicKey: KeyObject; privateKey: KeyObject } =>
+      generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const [own, stranger] = [pair(), pair()];
+    const firmwareKey = own.publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
+    const load = 'SCCP75.9-9-9S';
+    const name = 'jar75sccp.9-9-9S.sbn';
+    const told = (key: KeyObject, change: (file: Uint8Array) => void = () => {}): TestWorld => {
+      const file = firmwareFile(name, Buffer.alloc(5_000, 'CNU_File_Archive_3.0'), key);
+      change(file);
+      return worldTold(load, [vendorLoad(load, new Map([[name, file]]), { key: own.privateKey })], {
+        settings: { firmwareKey },
+      });
+    };
+    expectRefused(told(stranger.privateKey), 'Auth Fail', 'load.signature-mismatch');
+    const flipsLast = (file: Uint8Array): void => {
+      file[file.length - 1]! ^= 1;
+    };
+    expectRefused(told(own.privateKey, flipsLast), 'Auth Fail', 'load.signature-mismatch');
+    const good = told(own.privateKey);
+    good.run(120);
+    expect(story(good)).toContain('load.update stored');
+  });
+
   it("unless the tunable says that loads are nobody else's business", async () => {
     const world = worldTold('SCCP75.9-9-9S', [], { tunables: { 'load.update': 'ignore' } });
     world.run(60);

@@ -1,7 +1,8 @@
 /** Who has signed a file, and whether that is true. */
+import type { RsaCheck, SecureElement } from '../../../hal/secure.ts';
 import { sameCertificate } from './certificate-name.ts';
 import { codesFor, hasLists, type InstalledLists, installedFor, standingOf } from './installed-lists.ts';
-import type { SignedFile } from './signed-file.ts';
+import type { DigestName, SignedFile } from './signed-file.ts';
 import type { RoleName, TrustRecord } from './trust-list.ts';
 import { type AskTvs, type Rejected, rejected, type TrustContext, type TrustCrypto } from './verdict.ts';
 
@@ -93,15 +94,32 @@ export function verifyByKey(
   key: Uint8Array,
   crypto: TrustCrypto,
 ): typeof VERIFIED | Rejected {
-  const { digest, digestCode, signatureAlgorithm, signature, signedRanges, signer } = file;
-  if (digest === null) return rejected('unknown-digest', `Digest algorithm ${digestCode} is not known.`, signer);
-  if (signatureAlgorithm !== RSA) {
-    const detail = `Signature algorithm ${signatureAlgorithm ?? 'without a code'} is not known.`;
-    return rejected('unknown-signature-algorithm', detail, signer);
-  }
-  const parts = signedRanges.map(([start, end]) => octets.subarray(start, end));
-  if (crypto.verifyRsa(digest, key, parts, signature)) return VERIFIED;
+  const digest = digestOf(file);
+  if (typeof digest !== 'string') return digest;
+  const parts = file.signedRanges.map(([start, end]) => octets.subarray(start, end));
+  return crypto.verifyRsa(digest, key, parts, file.signature) ? VERIFIED : mismatch(file);
+}
+
+/** The check of a file that is too large to be held. It is still to be given the octets that the signature covers, one range after the other. */
+export function beginCheck(
+  file: SignedFile,
+  key: Uint8Array,
+  crypto: Pick<SecureElement, 'beginVerifyRsa'>,
+): RsaCheck | Rejected {
+  const digest = digestOf(file);
+  if (typeof digest !== 'string') return digest;
+  return crypto.beginVerifyRsa(digest, key) ?? mismatch(file);
+}
+
+export function mismatch({ signer }: SignedFile): Rejected {
   return rejected('signature-mismatch', "The signature is not the signer's over these octets.", signer);
+}
+
+function digestOf({ digest, digestCode, signatureAlgorithm, signer }: SignedFile): DigestName | Rejected {
+  if (digest === null) return rejected('unknown-digest', `Digest algorithm ${digestCode} is not known.`, signer);
+  if (signatureAlgorithm === RSA) return digest;
+  const detail = `Signature algorithm ${signatureAlgorithm ?? 'without a code'} is not known.`;
+  return rejected('unknown-signature-algorithm', detail, signer);
 }
 
 /** Null for the records of servers whose certificate was left out. */
