@@ -6,15 +6,16 @@
  *                         \--end--> cancelling --487, or 2xx and BYE--> ended
  *     ringing --answer--> connected                ringing --CANCEL, refused--> ended
  */
-import { type Duration, earlier, type Instant, MILLISECOND, NEVER } from '../../../hal/timer.ts';
-import { parameter, parseAddress, parseTyped } from '../../wire/sip/grammar.ts';
+import { earlier, type Instant, MILLISECOND, NEVER } from '../../../hal/timer.ts';
+import { parameter, parseAddress } from '../../wire/sip/grammar.ts';
 import { encode, headerValue, type Message, type Request, type Response } from '../../wire/sip/message.ts';
-import { parseUri } from '../../wire/sip/uri.ts';
 import { latin1 } from '../../wire/text.ts';
 import type { CallMedia, CallState, CallView } from '../calls.ts';
+import { Acceptance } from './acceptance.ts';
 import { responseTo } from './answer.ts';
 import type { CallIdentity, CallRequests } from './call-requests.ts';
 import { contactOf, type Dialog, dialogOfCalled, dialogOfCaller, sequenceOf } from './dialog.ts';
+import { partyOf, sdpOf, sessionOf } from './parties.ts';
 import { type Direction, receives, Session, sends } from './session.ts';
 import type { SipTimers } from './settings.ts';
 
@@ -56,26 +57,8 @@ const NEXT: Readonly<Record<State['kind'], readonly State['kind'][]>> = {
 const DIALING: State = Object.freeze({ kind: 'dialing' });
 const ENDED: State = Object.freeze({ kind: 'ended' });
 
-/** A 2xx that has not been acknowledged (13.3.1.4), over any transport. */
-interface Repeated {
-  readonly octets: Uint8Array;
-  /** The ACK has to carry the answer to an offer that stood in the 2xx. */
-  readonly offered: Direction | null;
-  readonly sequence: number;
-  interval: Duration;
-  at: Instant;
-  readonly endAt: Instant;
-}
-
 /** Of an INVITE's first CSeq, as REGISTER's. */
 const FIRST_SEQUENCE = 101;
-
-/** Whom a request names in Remote-Party-ID, or else in From or To: the user of the address. */
-export function partyOf(m: Message, otherwise: 'From' | 'To'): string {
-  const address = parseAddress(headerValue(m, 'Remote-Party-ID') ?? headerValue(m, otherwise) ?? '');
-  const uri = address === null ? null : parseUri(address.uri);
-  return uri !== null && 'user' in uri ? (uri.user ?? '') : '';
-}
 
 export class Call {
   readonly id: number;
@@ -84,7 +67,7 @@ export class Call {
   readonly #owner: CallOwner;
   #state: State;
   #session: Session | null = null;
-  #repeated: Repeated | null = null;
+  #acceptance: Acceptance | null = null;
   /** To the last 2xx of ours that was an INVITE. */
   #ack: { readonly sequence: number; readonly octets: Uint8Array } | null = null;
   /** The INVITE within the dialog that waits for its answer, and what it offers. */
@@ -113,7 +96,7 @@ export class Call {
     this.identity = identity;
     this.direction = incoming === null ? 'out' : 'in';
     this.#state = incoming === null ? DIALING : { kind: 'ringing', ...incoming };
-    this.other = incoming === null ? '' : partyOf(incoming.invite, 'From');
+    this.other = incoming === null ? '' : partyOf(incoming.invite);
   }
 
   get state(): State['kind'] {
@@ -244,7 +227,7 @@ export class Call {
         this.reject(now, 603, 'Decline');
         return;
       case 'connected':
-        if (this.#repeated === null) this.#bye(now, state.dialog);
+        if (this.#acceptance === null) this.#bye(now, state.dialog);
         else this.#endWhenAcknowledged = true;
         return;
     }
@@ -385,7 +368,7 @@ export class Call {
     const { dialog } = this;
     const session = this.#session;
     // What is under way comes first; `settle` looks again when it is over.
-    if (dialog === null || session === null || this.#pending !== null || this.#repeated !== null) return;
+    if (dialog === null || session === null || this.#pending !== null || this.#acceptance !== null) return;
     const offered = this.#wish();
     this.#told = offered;
     const invite = this.#owner.requests.again(this.identity, dialog, session.offer(offered));
@@ -421,7 +404,7 @@ export class Call {
     switch (m.method) {
       case 'BYE':
         this.#say(now, m, 200, 'OK');
-        this.#repeated = null;
+        this.#acceptance = null;
         this.#enter(now, ENDED);
         return;
       case 'INVITE':
@@ -438,7 +421,7 @@ export class Call {
 
   /** An offer within the dialog, or, in an INVITE without one, the wish for an offer. */
   #offered(now: Instant, dialog: Dialog, m: Request): void {
-    if (this.#pending !== null || this.#repeated !== null) {
+    if (this.#pending !== null || this.#acceptance !== null) {
       // Two offers that met (14.2).
       this.#say(now, m, this.#pending === null ? 500 : 491, this.#pending === null ? 'Not Yet' : 'Request Pending');
       return;
@@ -481,19 +464,16 @@ export class Call {
     said: { readonly sdp: string; readonly offered: Direction | null },
   ): void {
     const m = this.#owner.requests.response(this.identity, invite, tag, 200, 'OK', said.sdp);
-    const { t1 } = this.#owner.timers;
-    const sequence = sequenceOf(invite);
-    const repeated = { octets: encode(m), offered: said.offered, sequence, interval: t1, at: now + t1 };
-    this.#repeated = { ...repeated, endAt: now + 64 * t1 };
+    this.#acceptance = new Acceptance(now, m, said.offered, this.#owner.timers);
     this.#owner.respond(now, invite, m);
   }
 
   acknowledged(now: Instant, m: Request): void {
-    const repeated = this.#repeated;
+    const acceptance = this.#acceptance;
     const { dialog } = this;
-    if (repeated === null || dialog === null || sequenceOf(m) !== repeated.sequence) return;
-    this.#repeated = null;
-    const offered = repeated.offered;
+    if (acceptance === null || dialog === null || sequenceOf(m) !== acceptance.sequence) return;
+    this.#acceptance = null;
+    const offered = acceptance.offered;
     const fits = offered === null || (this.#session?.answered(sdpOf(m) ?? '', offered) ?? false);
     if (this.#endWhenAcknowledged || !fits) {
       this.#bye(now, dialog);
@@ -518,23 +498,14 @@ export class Call {
 
   expire(now: Instant): void {
     if (now >= this.#retryAt) this.#invite(now);
-    const repeated = this.#repeated;
-    if (repeated === null) return;
-    if (now >= repeated.endAt) {
-      this.#repeated = null;
-      const { dialog } = this;
-      if (dialog !== null) this.#bye(now, dialog);
-      return;
-    }
-    if (now < repeated.at) return;
-    this.#owner.write(repeated.octets);
-    repeated.interval = Math.min(2 * repeated.interval, this.#owner.timers.t2);
-    repeated.at = now + repeated.interval;
+    if (this.#acceptance === null || this.#acceptance.repeat(now, (octets) => this.#owner.write(octets))) return;
+    this.#acceptance = null;
+    const { dialog } = this;
+    if (dialog !== null) this.#bye(now, dialog);
   }
 
   pollAt(): Instant {
-    const repeated = this.#repeated;
-    return earlier(this.#retryAt, repeated === null ? NEVER : earlier(repeated.at, repeated.endAt));
+    return earlier(this.#retryAt, this.#acceptance?.pollAt() ?? NEVER);
   }
 
   /** Talks and listens as was agreed. */
@@ -550,21 +521,14 @@ export class Call {
 
   /** Who is at the other end by now, and its Session-ID. */
   #learn(m: Message): void {
-    const session = /^([0-9a-f]{32})(?:;|$)/i.exec(headerValue(m, 'Session-ID') ?? '')?.[1];
-    if (session !== undefined) this.identity.remoteSession = session;
+    const session = sessionOf(m);
+    if (session !== '') this.identity.remoteSession = session;
     if (headerValue(m, 'Remote-Party-ID') === null) return;
-    const other = partyOf(m, 'From');
+    const other = partyOf(m);
     if (other !== '') this.other = other;
   }
 
   #say(now: Instant, to: Request, status: number, reason: string): void {
     this.#owner.respond(now, to, responseTo(to, { status, reason }, ''));
   }
-}
-
-/** The SDP of a message; null when it has none. */
-function sdpOf(m: Message): string | null {
-  if (m.body.length === 0) return null;
-  const type = parseTyped(headerValue(m, 'Content-Type') ?? '');
-  return type?.value === 'application/sdp' ? latin1(m.body) : null;
 }

@@ -16,6 +16,7 @@ import { softKeysOf } from './call-keys.ts';
 import type { CallRequests } from './call-requests.ts';
 import { isWithin, tagOf } from './dialog.ts';
 import { DigestClient } from './digest-client.ts';
+import { sessionOf } from './parties.ts';
 import { PassedOn, replacedBy, replacesOf } from './passed-on.ts';
 import type { SipClientOptions } from './requests.ts';
 import type { Direction } from './session.ts';
@@ -172,8 +173,7 @@ export class SipCalls implements CallOwner {
       return;
     }
     this.respond(now, m, responseTo(m, { status: 100, reason: 'Trying' }, ''));
-    const session = /^[0-9a-f]{32}/i.exec(headerValue(m, 'Session-ID') ?? '')?.[0] ?? '';
-    const identity = this.requests.newIdentity(this.#lineOf(m), new DigestClient(this.#options.hash), session);
+    const identity = this.requests.newIdentity(this.#lineOf(m), new DigestClient(this.#options.hash), sessionOf(m));
     const call = this.#add(new Call(this, ++this.#lastId, identity, { invite: m, tag }));
     if (replaced !== null) {
       call.answer(now);
