@@ -34,6 +34,8 @@ describe('TFTP message', () => {
     expect(emitted({ kind: 'ERROR', code: 1, text: 'no' })).toEqual(octetsOf('\0\x05\0\x01no\0'));
     const options = [{ name: 'blksize', value: '1428' }];
     expect(emitted({ kind: 'OACK', options })).toEqual(octetsOf('\0\x06blksize\x001428\0'));
+    expect(tftp.parse(octetsOf('\0\x06'))).toEqual({ kind: 'OACK', options: [] });
+    expect(isMalformed(tftp.parse(octetsOf('\0\x06\0')))).toBe(true);
     expect(parsed(octetsOf('\0\x01f\0OCTET\0blksize\x001428\0tsize\x000\0'))).toEqual({
       kind: 'RRQ',
       filename: 'f',

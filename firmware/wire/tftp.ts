@@ -62,8 +62,9 @@ const NO_OPTION = new Malformed('tftp', 'an OACK without an option');
 const TOO_MANY = new Malformed('tftp', 'too many options');
 
 export function parse(bytes: Uint8Array, offset = 0, length = bytes.length - offset): Message | Malformed {
-  if (length < 4) return TOO_SHORT;
+  if (length < 2) return TOO_SHORT;
   const kind = KINDS[u16(bytes, offset)];
+  if (length < 4 && kind !== 'OACK' && kind !== undefined) return TOO_SHORT;
   const number = u16(bytes, offset + 2);
   const end = offset + length;
   switch (kind) {
@@ -88,7 +89,8 @@ export function parse(bytes: Uint8Array, offset = 0, length = bytes.length - off
       const texts = strings(bytes, offset + 2, end);
       if (texts instanceof Malformed) return texts;
       const options = pairs(texts);
-      return options.length === 0 ? NO_OPTION : { kind, options };
+      // atftpd agrees to nothing in so many words: an OACK without any option.
+      return options.length === 0 && length > 2 ? NO_OPTION : { kind, options };
     }
     default:
       return UNKNOWN_OPCODE;

@@ -7,6 +7,7 @@ import { parseIpv4 } from '../../firmware/wire/address.ts';
 import * as tftp from '../../firmware/wire/tftp.ts';
 import { type TunableValues, tunableValues } from '../../hal/tunables.ts';
 import type { Impairment } from '../../hal/virtual/impair.ts';
+import { startAtftpd } from './support/atftpd.ts';
 import { startDnsmasq } from './support/dnsmasq.ts';
 import { eventually } from './support/eventually.ts';
 import { pattern } from './support/pattern.ts';
@@ -21,8 +22,16 @@ const MAC = 0x0200_5e00_007b;
 /** Around the block size, and a file of more blocks than 16 bits can count in 512s would be too long for a test. */
 const SIZES = [0, 1, 511, 512, 513, 9_000, 30_000, 300_001];
 
+/** What atftpd calls the options of RFC 2347 to 2349 and 7440 that it is told not to know. */
+const NO_OPTIONS = ['--no-blksize', '--no-windowsize', '--no-tsize', '--no-timeout', '--no-multicast'];
+
 const SERVERS = [
   ['tftpd-hpa', async (peers: PeerNamespace, folder: string) => await startTftpd(peers, SERVER, folder)],
+  ['atftpd', async (peers: PeerNamespace, folder: string) => await startAtftpd(peers, SERVER, folder)],
+  [
+    'atftpd without options',
+    async (peers: PeerNamespace, folder: string) => await startAtftpd(peers, SERVER, folder, NO_OPTIONS),
+  ],
   [
     'dnsmasq',
     async (peers: PeerNamespace, folder: string) =>
@@ -36,7 +45,7 @@ describe.each(SERVERS)('TFTP from %s', (name, start) => {
   let folder: string;
 
   beforeAll(async () => {
-    peers = new PeerNamespace(`tftp-${name}`);
+    peers = new PeerNamespace(`tftp-${name.replaceAll(' ', '-')}`);
     peers.link('tftp0', 'kernel0', { addresses: [`${SERVER}/24`] });
     folder = peers.path('tftp');
     mkdirSync(folder);
@@ -106,6 +115,10 @@ describe.each(SERVERS)('TFTP from %s', (name, start) => {
     await recorder.stop();
     expect(await complaints(capture)).toEqual([]);
     const [agreed] = await readCapture(capture, 'tftp.opcode == 6', ['tftp.option.name', 'tftp.option.value']);
+    if (name === 'atftpd without options') {
+      expect(agreed).toEqual(['', '']);
+      return;
+    }
     expect(agreed?.[0]).toContain('blksize');
     expect(agreed?.[1]).toContain('1468');
   });
