@@ -182,7 +182,7 @@ export class CallManagerStage implements Stage {
       return;
     }
     this.#phone.screen.starting(this.screenText);
-    const standing = this.#standbys?.find((standby) => standby.openTo === index)?.take() ?? null;
+    const standing = this.#standbys?.find((standby) => standby.openTo === index)?.take(now) ?? null;
     const registration = standing ?? new Registration(this.#phone, now, this.#places.place(index), this.#calls.media);
     this.#state = { kind: 'contacting', registration, asked: false };
     if (standing !== null) this.#ask(now, standing);

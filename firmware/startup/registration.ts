@@ -162,8 +162,9 @@ export class Registration implements TcpSink {
     this.#gone = true;
     this.#openBy = NEVER;
     this.#udp?.close();
-    if (this.#client !== null) this.#client.process(now, { kind: 'gone', why });
-    else this.#fail(this.#secureFailure ?? why);
+    // Gone before the owner has heard that it is there: to it there never was a connection.
+    if (this.#client === null || this.#news !== null) this.#fail(this.#secureFailure ?? why);
+    else this.#client.process(now, { kind: 'gone', why });
   }
 
   #fail(reason: string): void {

@@ -59,7 +59,12 @@ export function startupStages(phone: PhoneContext): Stages {
   const store = new TrustStore(phone.trust, secure, olderList);
   const connections = new SecureConnections(phone, store);
   const tvs = new TvsConnection(phone, connections);
-  const callManager = new CallManagerStage(phone, { store, connections, tvs });
+  const callManager = new CallManagerStage(phone, {
+    store,
+    connections,
+    tvs,
+    readConfiguration: (checked) => new ConfigurationStage(checked, trust),
+  });
   const https = httpsOpening(connections, tvs);
   const trust: TrustFiles = { store, tvs, https, round: { ctl: null, itl: null }, encryption: 'plain' };
   const companions = new CompanionFiles(phone, trust);

@@ -57,7 +57,9 @@ export class Standby {
   }
 
   /** Hands the connection over: it is no standby connection any more. */
-  take(): Registration | null {
+  take(now: Instant): Registration | null {
+    // What it has to say for itself comes first: it may be its end.
+    this.#hear(now);
     const link = this.#link;
     if (link?.open !== true) return null;
     this.#drop();
@@ -81,16 +83,20 @@ export class Standby {
       this.#openAt = NEVER;
       this.#link = this.#options.open(now, this.#candidates[this.#turn]!);
     }
-    const link = this.#link;
-    link?.dispatch(now, (out) => {
-      if (link === this.#link) this.#obey(now, link, out);
-    });
+    this.#hear(now);
     if (now >= this.#askAt) this.#ask(now);
   }
 
   pollAt(): Instant {
     const own = earlier(this.#openAt, this.#askAt);
     return this.#link === null ? own : earlier(own, this.#link.pollAt());
+  }
+
+  #hear(now: Instant): void {
+    const link = this.#link;
+    link?.dispatch(now, (out) => {
+      if (link === this.#link) this.#obey(now, link, out);
+    });
   }
 
   #obey(now: Instant, link: Registration, out: RegistrationOut): void {

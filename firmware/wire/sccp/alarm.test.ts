@@ -75,6 +75,7 @@ describe('the XML alarm', () => {
     const text = xmlAlarm({ ...REPORT, connection: null, reason: null, neighbor: null, voiceVlan: null });
     expect(text).toContain('<String name="UnifiedCMIPAddress"><not open></String>');
     expect(text).toContain('<String name="LocalPort">-1</String>');
+    expect(text).toContain('<String name="VoiceVLAN">4095</String>');
     expect(text).toContain('<Enum name="ReasonForOutOfService"></Enum>');
   });
 

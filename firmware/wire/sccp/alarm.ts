@@ -72,6 +72,9 @@ export interface OutOfServiceReport {
   readonly lastEventReceived: string;
 }
 
+/** Of a phone without a voice VLAN. */
+const NO_VOICE_VLAN = 4095;
+
 function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
@@ -105,7 +108,7 @@ export function xmlAlarm(report: OutOfServiceReport): string {
     number('DNSStatusUnifiedCM1', 0),
     number('DNSStatusUnifiedCM2', 0),
     number('DNSStatusUnifiedCM3', 0),
-    string('VoiceVLAN', report.voiceVlan === null ? '' : String(report.voiceVlan)),
+    string('VoiceVLAN', String(report.voiceVlan ?? NO_VOICE_VLAN)),
     `<String name="UnifiedCMIPAddress">${connection === null ? '<not open>' : dotted(connection.callManager)}</String>`,
     string('LocalPort', String(connection?.localPort ?? -1)),
     string('TimeStamp', String(report.timeStamp)),
