@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -35,6 +35,7 @@ voiceVlan: 200
 dataVlan: 10
 callManagers: 3
 autoRegistration: {first: 9000, last: 9999, protocol: sip}
+release: 8.6
 keepaliveSeconds: 20
 strictCapabilities: true
 connectionMonitorDuration: 30
@@ -61,6 +62,7 @@ describe('a plan of the lab', () => {
       dataVlan: 10,
       callManagers: 3,
       autoRegistration: { firstNumber: 9000, lastNumber: 9999, protocol: 'sip' },
+      release: '8.6',
       keepaliveSeconds: 20,
       strictCapabilities: true,
       connectionMonitorDuration: 30,
@@ -101,6 +103,14 @@ describe('a plan of the lab', () => {
     ]);
   });
 
+  it('stands in docs/lab.md', () => {
+    const page = readFileSync(new URL('../docs/lab.md', import.meta.url), 'utf8');
+    const [, example] = /```yaml\n([\s\S]*?)```/.exec(page)!;
+    const { devices, release } = readLabPlan(file(example!));
+    expect(devices).toHaveLength(2);
+    expect(release).toBe('14.0');
+  });
+
   it('may say nothing', () => {
     expect(readLabPlan(file('{}'))).toEqual({ macs: [], devices: [] });
     expect(readLabPlan(file('voiceVlan: none'))).toMatchObject({ voiceVlan: 'none' });
@@ -120,6 +130,7 @@ describe('a plan of the lab', () => {
       'autoRegistration: {first: 10, last: 5}',
       'plan.yaml:1: autoRegistration.last takes a whole number from 10 to 999999999, not "5".',
     ],
+    ['release: new', 'plan.yaml:1: release takes a release as 8.6 or 14.0, not "new".'],
     ['macs: [xyz]', /^plan\.yaml:1: macs\[0\] is no MAC address/],
     ['macs: [020000000002-020000000001]', 'plan.yaml:1: macs[0] takes FIRST-LAST, or one address.'],
     ['devices: 3', 'plan.yaml:1: devices has to be a list.'],

@@ -13,6 +13,8 @@ export interface LabPlan {
   readonly dataVlan?: number;
   readonly callManagers?: number;
   readonly autoRegistration?: AutoRegistrationRange;
+  /** Of the call managers: up to 11.0 auto-registration does not go with mixed mode. */
+  readonly release?: string;
   readonly keepaliveSeconds?: number;
   readonly strictCapabilities?: boolean;
   /** Seconds that a call manager which is back has to stay before phones return to it. */
@@ -34,6 +36,7 @@ export function readLabPlan(name: string): LabPlan {
     'dataVlan',
     'callManagers',
     'autoRegistration',
+    'release',
     'keepaliveSeconds',
     'strictCapabilities',
     'connectionMonitorDuration',
@@ -44,6 +47,7 @@ export function readLabPlan(name: string): LabPlan {
     ...given('dataVlan', plan.dataVlan, (value) => value.number(1, 4094)),
     ...given('callManagers', plan.callManagers, (value) => value.number(1, MOST_CALL_MANAGERS)),
     ...given('autoRegistration', plan.autoRegistration, readRange),
+    ...given('release', plan.release, readRelease),
     ...given('keepaliveSeconds', plan.keepaliveSeconds, (value) => value.number(1, 3600)),
     ...given('strictCapabilities', plan.strictCapabilities, (value) => value.flag()),
     ...given('connectionMonitorDuration', plan.connectionMonitorDuration, (value) => value.number(0, 3600)),
@@ -81,6 +85,11 @@ function readRange(value: YamlValue): AutoRegistrationRange {
   const firstNumber = need(value, first, 'first').number(0, MOST_NUMBER);
   const lastNumber = need(value, last, 'last').number(firstNumber, MOST_NUMBER);
   return { firstNumber, lastNumber, ...given('protocol', protocol, (one) => one.oneOf(PROTOCOLS)) };
+}
+
+function readRelease(value: YamlValue): string {
+  const text = value.text();
+  return /^\d{1,2}\.\d{1,2}$/.test(text) ? text : value.fail(`takes a release as 8.6 or 14.0, not "${text}".`);
 }
 
 function readMacs(value: YamlValue): MacRange {

@@ -164,6 +164,7 @@ function readLab(texts: LabTexts) {
         ? (plan.callManagers ?? 2)
         : wholeNumber('--call-managers', texts.callManagers, [1, MOST_CALL_MANAGERS]),
     ...autoRegistrationOf(texts, plan),
+    ...(plan.release === undefined ? {} : { release: plan.release }),
     modelName: (deviceType: number) => MODELS.find((row) => row.deviceType === deviceType)?.name ?? null,
     api: texts.api === undefined ? null : wholeNumber('--api', texts.api, [0, MOST_PORT]),
     serveAny: texts.serveAny === true,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { modelNamed } from '../device/models.ts';
@@ -145,6 +146,11 @@ describe('commands', () => {
   it('help has a line for each', () => {
     expect(commandHelp().find((line) => line.startsWith('node stop'))).toContain('N [fin|rst|silent]');
     expect(world().run('help')).toEqual(commandHelp());
+  });
+
+  it('are all in docs/lab.md as help prints them', () => {
+    const page = readFileSync(new URL('../docs/lab.md', import.meta.url), 'utf8');
+    expect(page).toContain(`\n${commandHelp().join('\n')}\n`);
   });
 
   it('devices are listed up to a bound', () => {

@@ -136,7 +136,7 @@ const COMMANDS: readonly Command[] = [
 
 /** One line a command. */
 export function commandHelp(): string[] {
-  return COMMANDS.map(({ name, arguments: rest, does }) => `${`${name} ${rest}`.trim().padEnd(36)} ${does}`);
+  return COMMANDS.map(({ name, arguments: rest, does }) => `${`${name} ${rest}`.trim().padEnd(40)} ${does}`);
 }
 
 export class LabCommands {
