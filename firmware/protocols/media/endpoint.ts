@@ -230,7 +230,7 @@ export class MediaEndpoint implements Machine<MediaIn, MediaOut> {
   }
 
   #wantReports(now: Instant): void {
-    if (this.#reportAt === NEVER) this.#reportAt = now + this.#reportInterval() / 2;
+    if (this.#reportAt === NEVER) this.#reportAt = now + Math.floor(this.#reportInterval() / 2);
   }
 
   /** Between half and one and a half of the interval, so that not all phones report at once. */
