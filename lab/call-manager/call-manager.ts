@@ -18,6 +18,7 @@ import { answerAbout, timeAndDate } from './answers.ts';
 import { Session, type SessionOwner } from './session.ts';
 import { SilenceWatch } from './silence-watch.ts';
 import { promptMessage, StationeryCupboard, together } from './stationery.ts';
+import { type CallEvent, Switchboard } from './switchboard.ts';
 
 export const SCCP_PORT = 2000;
 export const SECURE_SCCP_PORT = 2443;
@@ -42,6 +43,7 @@ export type CallManagerEvent =
       readonly address: Ipv4;
       readonly text: string;
     }
+  | ({ readonly manager: string } & CallEvent)
   | { readonly type: 'call-manager'; readonly manager: string; readonly running: boolean; readonly how: string };
 
 export interface CallManagerOptions {
@@ -161,6 +163,11 @@ export class CallManager implements SessionOwner {
   readonly #cupboard = new StationeryCupboard();
   readonly #sessions = new Set<Session>();
   readonly #byDevice = new Map<string, Session>();
+  readonly #switchboard = new Switchboard({
+    say: (device, messages) => this.#sayAll(device, messages),
+    versionOf: (device) => this.#byDevice.get(device)?.stationery.dialect.version ?? 0,
+    tell: (event) => this.#tell({ manager: this.name, ...event }),
+  });
   readonly #registeredWatch: SilenceWatch;
   readonly #otherWatch: SilenceWatch;
   readonly #rejectedWatch: SilenceWatch;
@@ -242,6 +249,13 @@ export class CallManager implements SessionOwner {
     const session = this.#byDevice.get(device);
     if (session === undefined || !this.listening) return false;
     this.#send(this.#options.timeline.now(), session, m);
+    return true;
+  }
+
+  #sayAll(device: string, messages: readonly sccp.Outgoing[]): boolean {
+    const session = this.#byDevice.get(device);
+    if (session === undefined || !this.listening) return false;
+    session.send(this.#options.timeline.now(), together(session.stationery.dialect, ...messages));
     return true;
   }
 
@@ -344,6 +358,7 @@ export class CallManager implements SessionOwner {
         this.counters.unknown++;
         return;
       default: {
+        if (this.#switchboard.take(device, m)) return;
         const answer = answerAbout(device, m, this.name, session.stationery.dialect.version);
         if (answer !== null) this.#send(now, session, answer);
       }
@@ -431,6 +446,8 @@ export class CallManager implements SessionOwner {
     this.#send(now, session, timeAndDate(Math.floor(clock), this.#options.zoneMinutes ?? 0));
     if (session.complete) return;
     session.complete = true;
+    const device = session.row ?? this.#options.devices.find(session.device);
+    if (device !== null) this.#switchboard.enter(device);
     session.row = null;
     this.counters.registered++;
     this.counters.registrations++;
@@ -479,7 +496,11 @@ export class CallManager implements SessionOwner {
   #release(session: Session): void {
     if (session.device === '') return;
     if (session.complete) this.counters.registered--;
-    if (this.#byDevice.get(session.device) === session) this.#byDevice.delete(session.device);
+    if (this.#byDevice.get(session.device) === session) {
+      this.#byDevice.delete(session.device);
+      const device = session.complete ? this.#options.devices.find(session.device) : null;
+      if (device !== null) this.#switchboard.leave(device);
+    }
     session.device = '';
     session.row = null;
     session.complete = false;

@@ -34,6 +34,8 @@ class Bench {
 
   until(at: Instant): this {
     while (this.endpoint.pollAt() <= at) {
+      // An alarm wants whole microseconds.
+      expect(this.endpoint.pollAt() % 1).toBe(0);
       this.now = Math.max(this.now, this.endpoint.pollAt());
       this.#drain();
     }
