@@ -17,7 +17,7 @@ import { PkiFolderError } from '../lab/public.ts';
 import { type DemoTexts, demo, demoCommand } from './demo.ts';
 import { type DoctorTexts, doctor, doctorCommand } from './doctor.ts';
 import { EXIT } from './exit-code.ts';
-import { explain } from './explain.ts';
+import { type ExplainTexts, explain } from './explain.ts';
 import { addFlashCommands } from './flash.ts';
 import { type FleetTexts, fleet, fleetCommand } from './fleet.ts';
 import { type FleetPlanTexts, fleetPlan, fleetPlanCommand } from './fleet-plan.ts';
@@ -94,9 +94,14 @@ export async function main(argv: readonly string[]): Promise<number> {
     });
   withOutput(
     program.command('explain').argument('<file>').description('tells the boots of phones out of a capture or a trace'),
-  ).action((file: string, options: OutputOptions) => {
-    status = explain(file, options);
-  });
+  )
+    .option('--phone <name>', 'of several phones, the one with this device name')
+    .option('--against <other>', 'compare with the boot in another capture, message by message')
+    .option('--calibrate [file]', 'write what the capture shows of the phone, for --set @FILE')
+    .option('--model <model>', 'with --calibrate: the model that the phone is')
+    .action((file: string, options: ExplainTexts) => {
+      status = explain(file, options);
+    });
   withOutput(program.command('tunables').argument('[filter]').description('lists what can be set with --set')).action(
     (filter: string | undefined, options: OutputOptions) => {
       status = tunables(filter, options);

@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { EXIT_CONDITIONS, type ExitWhen } from '../fleet/public.ts';
 import { type TunableValues, tunableValues } from '../hal/tunables.ts';
 import type { OutputOptions } from './output.ts';
-import { oneOf, positiveNumber, tunableOverrides, wholeNumber } from './values.ts';
+import { tunableOverrides } from './tunable-overrides.ts';
+import { oneOf, positiveNumber, wholeNumber } from './values.ts';
 
 /** Options of every command that runs phones, as they are written. */
 export interface RunTexts extends OutputOptions {
@@ -36,7 +37,11 @@ export function withRunOptions(command: Command): Command {
     )
     .option('--timeout <seconds>', 'real seconds after which it ends with code 3')
     .option('--trace <file>', 'write all events into FILE, one object a line')
-    .option('--set <name=value>', 'set a tunable (sepia tunables lists them); may be given again', gathered);
+    .option(
+      '--set <name=value>',
+      'set a tunable (sepia tunables lists them), or with @FILE those of a file; may be given again',
+      gathered,
+    );
 }
 
 /** For options that may be given more than once. */

@@ -1,6 +1,5 @@
 import { MODELS, modelNamed } from '../device/models.ts';
 import type { ModelRow } from '../hal/board.ts';
-import { TUNABLES, type Tunable, type TunableValues } from '../hal/tunables.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Reads what people write behind options. Each throws UsageError with one sentence. */
@@ -39,27 +38,5 @@ export function protocolOf({ name, protocols }: ModelRow, text: string | undefin
   if (protocols.includes(protocol)) return protocol;
   throw new UsageError(
     `The ${name} speaks ${protocols.join(' and ').toUpperCase()} only, not ${protocol.toUpperCase()}.`,
-  );
-}
-
-/** `NAME=VALUE` as often as it is given. */
-export function tunableOverrides(texts: readonly string[]): Partial<TunableValues> {
-  return Object.fromEntries(texts.map(tunableOverride));
-}
-
-function tunableOverride(text: string): [string, number | string] {
-  const equals = text.indexOf('=');
-  if (equals < 1) throw new UsageError(`--set takes NAME=VALUE, not "${text}".`);
-  const name = text.slice(0, equals);
-  const value = text.slice(equals + 1);
-  if (!Object.hasOwn(TUNABLES, name)) {
-    throw new UsageError(`--set: there is no tunable "${name}"; sepia tunables lists them.`);
-  }
-  const tunable: Tunable = TUNABLES[name as keyof typeof TUNABLES];
-  if (tunable.kind === 'choice') return [name, oneOf(`--set ${name}`, value, tunable.choices)];
-  const number = /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
-  if (number >= tunable.min && number <= tunable.max) return [name, number];
-  throw new UsageError(
-    `--set ${name} takes a number from ${tunable.min} to ${tunable.max} (${tunable.unit}), not "${value}".`,
   );
 }

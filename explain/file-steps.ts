@@ -50,8 +50,21 @@ export class FileSteps {
   /** What the file of the last configuration step says; null when it could not be read. */
   configuration: PhoneConfiguration | null = null;
 
+  /** A file came over HTTPS: which one, and what is in it, nobody sees. */
+  #isHidden = false;
+
   constructor(story: Story) {
     this.#story = story;
+  }
+
+  /** A file is fetched over HTTPS. With trust lists installed it is the configuration. */
+  hidden(sight: Sight): void {
+    const { stage } = this.#story;
+    if (stage === 'call-manager') return;
+    if (stage === 'ctl-file' || stage === 'itl-file') this.#conclude(sight, null);
+    if (!this.#story.is('configuration')) this.#story.enter('configuration', sight);
+    this.#story.note(sight);
+    this.#isHidden = true;
   }
 
   requested(request: FileRequest): void {
@@ -59,6 +72,7 @@ export class FileSteps {
     const step = stepOfFile(name);
     if (step !== null) {
       this.#goTo(step, request);
+      this.#isHidden = false;
       this.#story.note(sight);
       this.#open = request;
     }
@@ -151,6 +165,11 @@ export class FileSteps {
   }
 
   #concludeConfiguration(sight: Sight, next: string | null, then: Then): void {
+    if (this.#isHidden) {
+      this.#isHidden = false;
+      if (then === 'goes-on') this.#story.leave('done', 'config.own', sight, 'by HTTPS, which hides what it says');
+      return;
+    }
     const timedOut = this.#timedOut(sight);
     if (timedOut) this.#failed('tftp.timeout', sight, then);
     else {

@@ -19,9 +19,12 @@ const PORTS: Readonly<Record<number, { readonly protocol: Protocol; readonly tls
 
 /** Other servers that a phone speaks TLS to. */
 const OTHER_ROLES: Readonly<Record<number, string>> = { 2445: 'TVS', 3804: 'CAPF', 6971: 'TFTP' };
+const HTTPS_PORT = 6971;
 
-/** Records of a call manager after which an encrypted registration is believed: its answers to a phone that registers are a dozen. */
-const BELIEVED_RECORDS = 4;
+/** An encrypted registration is believed when the call manager has answered this often, */
+const BELIEVED_RECORDS = 2;
+/** and the phone is still there after that many seconds: one that was rejected hangs up. */
+const BELIEVED_AFTER = 3;
 /** UDP peers of one phone. */
 const MAX_PEERS = 16;
 
@@ -31,26 +34,32 @@ export class ManagerTalks {
   readonly #registration: RegistrationSight;
   readonly #configuration: () => PhoneConfiguration | null;
   readonly #before: (sight: Sight) => void;
-  readonly #open = new Set<Talk>();
+  readonly #file: (sight: Sight) => void;
+  readonly #open = new Set<{ finish(end: Sight): void }>();
   readonly #datagrams = new Map<string, SipSight>();
 
-  /** @param before is called when the phone turns to a call manager: the steps before are over */
+  /** @param before is called when the phone turns to a call manager: the steps before are over @param file when it fetches one over HTTPS */
   constructor(
     story: Story,
     registration: RegistrationSight,
     configuration: () => PhoneConfiguration | null,
     before: (sight: Sight) => void,
+    file: (sight: Sight) => void,
   ) {
     this.#story = story;
     this.#registration = registration;
     this.#configuration = configuration;
     this.#before = before;
+    this.#file = file;
   }
 
   /** A connection to that server; null when it is none of these. @param opens the capture has its first segment */
   converse(server: Server, opens: boolean, sight: Sight): Conversation | null {
     const role = OTHER_ROLES[server.port];
-    if (role !== undefined) return new OtherConversation(server, role, this.#story);
+    if (role !== undefined) {
+      const secured = server.port === HTTPS_PORT ? this.#file : () => {};
+      return new OtherConversation(server, role, this.#story, secured);
+    }
     const port = this.#portOf(server.port);
     if (port === null) return null;
     const transport = port.tls ? 'tls' : 'tcp';
@@ -59,11 +68,12 @@ export class ManagerTalks {
     this.#registration.trying(sight);
     this.#story.message('phone', `TCP to ${server.port}`, `TCP connection to port ${server.port}`, sight);
     const talk = this.#talk(manager, opens);
-    this.#open.add(talk);
-    const done = () => this.#open.delete(talk);
-    return port.tls
+    const done = () => this.#open.delete(conversation);
+    const conversation = port.tls
       ? new SecureConversation(manager, talk, this.#story, this.#registration, done)
       : new PlainConversation(manager, talk, this.#registration, done);
+    this.#open.add(conversation);
+    return conversation;
   }
 
   /** SIP over UDP. */
@@ -122,6 +132,10 @@ class PlainConversation implements Conversation {
     this.#done = done;
   }
 
+  finish(end: Sight): void {
+    this.#talk.finish(end);
+  }
+
   connected(sight: Sight): void {
     this.#registration.connected(this.#manager, sight);
   }
@@ -149,6 +163,7 @@ class SecureConversation implements Conversation {
   readonly #done: () => void;
   readonly #tls: SecureSight;
   #records = 0;
+  #answeredAt: Sight | null = null;
   #isSecured = false;
   #phoneSpoke = false;
 
@@ -165,6 +180,12 @@ class SecureConversation implements Conversation {
       failed: (reason, sight) => registration.failed(manager, reason, sight),
       text: (text, fromPhone, sight) => this.#text(text, fromPhone, sight),
     });
+  }
+
+  finish(end: Sight): void {
+    this.#talk.finish(end);
+    // Still there when the capture ends, whose end is its last frame.
+    this.#believe(end, 0);
   }
 
   connected(): void {}
@@ -191,8 +212,15 @@ class SecureConversation implements Conversation {
   #text(text: Uint8Array | null, fromPhone: boolean, sight: Sight): void {
     if (fromPhone) this.#phoneSpoke = true;
     if (text !== null) this.#talk.data(text, fromPhone, sight);
-    else if (!fromPhone && ++this.#records === BELIEVED_RECORDS)
-      this.#registration.accepted(this.#manager, [], 0, sight);
+    else if (!fromPhone && ++this.#records === BELIEVED_RECORDS) this.#answeredAt = sight;
+    this.#believe(sight, BELIEVED_AFTER);
+  }
+
+  #believe(sight: Sight, after: number): void {
+    const answered = this.#answeredAt;
+    if (answered === null || sight.at - answered.at < after) return;
+    this.#answeredAt = null;
+    this.#registration.accepted(this.#manager, [], 0, answered);
   }
 }
 
@@ -200,8 +228,8 @@ class SecureConversation implements Conversation {
 class OtherConversation implements Conversation {
   readonly #tls: SecureSight;
 
-  constructor(server: Server, role: string, story: Story) {
-    this.#tls = new SecureSight(server, role, story, { secured: () => {}, failed: () => {}, text: () => {} });
+  constructor(server: Server, role: string, story: Story, secured: (sight: Sight) => void) {
+    this.#tls = new SecureSight(server, role, story, { secured, failed: () => {}, text: () => {} });
   }
 
   connected(): void {}

@@ -45,8 +45,12 @@ export class PhoneJudge {
     this.#tftp = new TftpSight(story, this.#files);
     const configuration = () => this.#files.configuration;
     this.#registration = new RegistrationSight(story, configuration);
-    this.#managers = new ManagerTalks(story, this.#registration, configuration, (sight) =>
-      this.#turnsToManagers(sight),
+    this.#managers = new ManagerTalks(
+      story,
+      this.#registration,
+      configuration,
+      (sight) => this.#turnsToManagers(sight),
+      (sight) => this.#files.hidden(sight),
     );
     this.#connections = new Connections((server, begins, sight) => {
       if (server.port !== HTTP_PORT) return this.#managers.converse(server, begins, sight);

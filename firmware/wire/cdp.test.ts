@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { sharedPcap } from '../../test/support/pcap-reader.ts';
+import { sharedPcap } from '../../test/support/shared-pcap.ts';
 import { isMalformed } from '../malformed.ts';
 import * as cdp from './cdp.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fuzzRuns } from '../../test/support/fuzz-runs.ts';
-import { sharedPcap } from '../../test/support/pcap-reader.ts';
+import { sharedPcap } from '../../test/support/shared-pcap.ts';
 import { isMalformed } from '../malformed.ts';
 import * as tftp from './tftp.ts';
 

@@ -28,7 +28,8 @@ export function capturedWorld(options: TestWorldOptions = {}): CapturedWorld {
       });
     },
   });
-  return { world, capture: () => Buffer.concat(blocks) };
+  // A copy: slices of a Buffer share its octets.
+  return { world, capture: () => new Uint8Array(Buffer.concat(blocks)) };
 }
 
 /** What the frames alone say about each phone. */
