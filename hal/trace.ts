@@ -214,6 +214,8 @@ export interface TraceEvents {
     keepaliveSeconds: number;
   };
   'registration.rejected': { host: string; reason: string };
+  /** The call manager took the connection, and no registration came of it. */
+  'registration.failed': { host: string; reason: string };
   'registration.lost': { host: string; reason: string };
   /** A call is new, or its state or parties have changed. `call` names it within this phone. */
   'call.state': {

@@ -353,7 +353,7 @@ export class CallManagerStage implements Stage {
     this.#alarm = outOfServiceReason(why);
     this.#unknownId = unknownId;
     if (state.kind === 'contacting') {
-      hal.trace.debug(`${member.host} lost while registering: ${why}`);
+      hal.trace.event('registration.failed', { host: member.host, reason: why });
       this.#contactNext(now);
       return;
     }

@@ -60,7 +60,7 @@ function worldOf({ profile, ctl, certificate, way }: Cell): TestWorld {
     protocol,
     tunables: { 'trust.listWait': 0 },
     lab: {
-      security: 'encrypted',
+      security: profile === 'none' ? 'encrypted' : profile,
       devices: [{ name: NAME, model, deviceType, protocol, security: profile, lines: [LINE] }],
       configuration: { transportLayerProtocol: way === 'sip TCP' ? '1' : '3' },
       pki,
