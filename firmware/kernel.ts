@@ -60,6 +60,7 @@ export class Kernel implements EntryPoints {
     this.#stages = startupStages(this.#phone);
     const observer = stageObserver(this.#phone, () => {
       this.#untold = true;
+      this.#stages.releaseTrust();
       this.#stages.enrolment.registered(hal.timer.now());
     });
     this.#sequencer = new Sequencer(this.#stages.inOrder, observer);

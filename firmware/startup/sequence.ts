@@ -49,6 +49,8 @@ export interface Stages {
   readonly enrolment: EnrolmentStage;
   /** Forgets the installed trust lists, and says which there were. */
   readonly eraseTrust: () => readonly ListKind[];
+  /** The start is over: trust lists need not stay in memory. */
+  readonly releaseTrust: () => void;
 }
 
 export function startupStages(phone: PhoneContext): Stages {
@@ -85,6 +87,7 @@ export function startupStages(phone: PhoneContext): Stages {
     tvs,
     enrolment,
     eraseTrust: () => store.erase(),
+    releaseTrust: () => store.release(),
     inOrder: [
       voiceVlan,
       address,

@@ -65,7 +65,10 @@ export class TrustFileStage implements Stage {
 
   enter(now: Instant): void {
     const { board } = this.#phone.hal;
-    if (this.#file.list === 'ctl') this.#trust.round = NEW_ROUND;
+    if (this.#file.list === 'ctl') {
+      this.#trust.round = NEW_ROUND;
+      this.#trust.store.hold();
+    }
     if (this.#file.list === 'itl' && !board.model.itl) {
       this.#settle(null, { kind: 'skipped', reason: 'itl.not-supported' });
       return;

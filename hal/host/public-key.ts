@@ -1,6 +1,7 @@
 import {
   constants,
   createDecipheriv,
+  createHash,
   createPublicKey,
   createVerify,
   type KeyObject,
@@ -11,10 +12,11 @@ import type { CertificateFields, DigestAlgorithm, RsaCheck } from '../secure.ts'
 
 /** RSA, X.509 and AES of the secure element on the host's crypto library: what a phone needs for trust lists and signed files. */
 
-/** One cluster's certificates are the same for all of its phones, so what was decoded is remembered. Far more than clusters in a run have. */
+/** One cluster's certificates and trust lists are the same for all of its phones, so what was decoded or verified is remembered. Far more than clusters in a run have. */
 const REMEMBERED = 1_024;
 const publicKeys = new Map<string, KeyObject | null>();
 const certificates = new Map<string, CertificateFields | null>();
+const signatures = new Map<string, boolean>();
 
 const INTEGER = 0x02;
 
@@ -27,9 +29,18 @@ export function verifyRsa(
 ): boolean {
   const key = remember(publicKeys, publicKey, rsaPublicKey);
   if (key === null) return false;
-  const verifier = createVerify(digest);
-  for (const part of parts) verifier.update(part);
-  return verifier.verify({ key, padding: constants.RSA_PKCS1_PADDING }, signature);
+  const hash = createHash(digest);
+  for (const part of parts) hash.update(part);
+  // What is signed is the digest. Lengths first: two different questions never have the same text.
+  const question = `${digest} ${publicKey.length} ${latin1(publicKey)}${hash.digest('binary')}${latin1(signature)}`;
+  let answer = signatures.get(question);
+  if (answer === undefined) {
+    const verifier = createVerify(digest);
+    for (const part of parts) verifier.update(part);
+    answer = verifier.verify({ key, padding: constants.RSA_PKCS1_PADDING }, signature);
+    keep(signatures, question, answer);
+  }
+  return answer;
 }
 
 /** See `SecureElement.beginVerifyRsa`. */
@@ -126,12 +137,20 @@ function keyText(key: KeyObject): string {
 }
 
 function remember<T>(memory: Map<string, T>, der: Uint8Array, decode: (der: Uint8Array) => T): T {
-  const question = Buffer.from(der.buffer, der.byteOffset, der.length).toString('latin1');
+  const question = latin1(der);
   let answer = memory.get(question);
   if (answer === undefined) {
     answer = decode(der);
-    if (memory.size >= REMEMBERED) memory.clear();
-    memory.set(question, answer);
+    keep(memory, question, answer);
   }
   return answer;
+}
+
+function keep<T>(memory: Map<string, T>, question: string, answer: T): void {
+  if (memory.size >= REMEMBERED) memory.clear();
+  memory.set(question, answer);
+}
+
+function latin1(octets: Uint8Array): string {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('latin1');
 }

@@ -63,15 +63,16 @@ export class TlsEngine implements Tls {
   /** By the name of the peer. */
   #tickets: Map<string, Ticket> | null = null;
   #sessions: Set<EngineSession> | null = null;
+  /** Of the last session, and what it was made from: to make one costs as much as a handshake, and call managers are spoken to alike. */
+  #context: { readonly key: string; readonly secureContext: SecureContext } | null = null;
 
   constructor(options: TlsEngineOptions) {
     this.#options = options;
   }
 
   open(options: TlsClientOptions): TlsSession {
-    const { certificate, resume } = options;
-    const identity = certificate === null ? null : this.#options.identity(certificate);
-    const secureContext = createSecureContext(contextOptions(options, identity));
+    const { resume } = options;
+    const secureContext = this.#clientContext(options);
     const ticket = resume === null ? undefined : this.#tickets?.get(resume);
     const take = ticket === undefined ? {} : { session: ticket.session };
     return this.#session({
@@ -91,16 +92,27 @@ export class TlsEngine implements Tls {
     });
   }
 
-  /** No session is taken up again: it would show the peer who the phone was before. */
+  /** No session is taken up again, and keys are asked for anew: either would show the peer who the phone was before. */
   forget(): void {
     this.#tickets = null;
+    this.#context = null;
   }
 
   /** As after a power cut: sessions are gone, and none can be taken up again. */
   reset(): void {
     for (const session of this.#sessions ?? []) session.destroy();
     this.#sessions = null;
-    this.#tickets = null;
+    this.forget();
+  }
+
+  #clientContext(options: TlsClientOptions): SecureContext {
+    const { certificate, versions, ciphers, legacy } = options;
+    const key = JSON.stringify([certificate, versions, ciphers, legacy]);
+    if (this.#context?.key !== key) {
+      const identity = certificate === null ? null : this.#options.identity(certificate);
+      this.#context = { key, secureContext: createSecureContext(contextOptions(options, identity)) };
+    }
+    return this.#context.secureContext;
   }
 
   #session(plan: SessionPlan): EngineSession {
@@ -137,9 +149,7 @@ function contextOptions(
     minVersion: `TLSv${lowest === '1.0' ? '1' : lowest}` as SecureVersion,
     maxVersion: `TLSv${highest === '1.0' ? '1' : highest}` as SecureVersion,
     ciphers: legacy ? withLegacy(ciphers) : ciphers.join(':'),
-    ...(identity === null
-      ? {}
-      : { key: pem('PRIVATE KEY', pkcs8(identity.privateKey)), cert: pem('CERTIFICATE', identity.certificate) }),
+    ...(identity === null ? {} : { key: keyPem(identity.privateKey), cert: pem('CERTIFICATE', identity.certificate) }),
   };
 }
 
@@ -149,8 +159,16 @@ function withLegacy(ciphers: readonly string[]): string {
   return [...ciphers, ...older, '@SECLEVEL=0'].join(':');
 }
 
-function pkcs8(key: KeyObject): Uint8Array {
-  return key.export({ type: 'pkcs8', format: 'der' });
+/** Phones of a fleet share keys. */
+const keyPems = new WeakMap<KeyObject, string>();
+
+function keyPem(key: KeyObject): string {
+  let text = keyPems.get(key);
+  if (text === undefined) {
+    text = key.export({ type: 'pkcs8', format: 'pem' }).toString();
+    keyPems.set(key, text);
+  }
+  return text;
 }
 
 function pem(label: string, der: Uint8Array): string {

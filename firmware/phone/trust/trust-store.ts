@@ -1,6 +1,6 @@
 /**
- * The trust lists in flash, and what becomes of them when a file arrives. They are read when somebody needs them and not held: two lists of ten kilobytes
- * would be the largest thing that a registered phone has.
+ * The trust lists in flash, and what becomes of them when a file arrives. A phone that starts looks at them a dozen times and holds them so long;
+ * later they are read when somebody needs them: two lists of ten kilobytes would be the largest thing that a registered phone has.
  */
 import { sameOctets } from '../../../storage/ascii.ts';
 import type { RecordStore } from '../../../storage/record-store.ts';
@@ -41,6 +41,8 @@ export class TrustStore {
   readonly #store: RecordStore;
   readonly #crypto: TrustCrypto;
   readonly #olderList: TrustContext['olderList'];
+  #isHolding = false;
+  #held: InstalledLists | null = null;
 
   /** @param store the open trust region. */
   constructor(store: RecordStore, crypto: TrustCrypto, olderList: TrustContext['olderList']) {
@@ -50,7 +52,19 @@ export class TrustStore {
   }
 
   installed(): InstalledLists {
-    return { ctl: this.#list('ctl'), itl: this.#list('itl') };
+    const lists = this.#held ?? { ctl: this.#list('ctl'), itl: this.#list('itl') };
+    if (this.#isHolding) this.#held = lists;
+    return lists;
+  }
+
+  /** From now on the lists are read once and kept in memory, until `release`. */
+  hold(): void {
+    this.#isHolding = true;
+  }
+
+  release(): void {
+    this.#isHolding = false;
+    this.#held = null;
   }
 
   /** Whether configurations are asked for with `.sgn`. */
@@ -81,6 +95,7 @@ export class TrustStore {
     const verdict = judgeTrustList(kind, octets, context);
     if (verdict.outcome === 'rejected' || verdict.outcome === 'ask-tvs') return verdict;
     const { signer, list } = verdict;
+    this.#held = null;
     const problem = this.#store.set(KEYS[kind], octets);
     if (problem !== null) return rejected('storage-full', problem, signer);
     const onTrust = verdict.outcome === 'first-use';
@@ -91,6 +106,7 @@ export class TrustStore {
   /** Takes both lists away, on the user's or the administrator's wish; the next ones are taken on trust. Returns which there were. */
   erase(): readonly ListKind[] {
     const erased = LISTS.filter((list) => this.#store.get(KEYS[list]) !== null);
+    this.#held = null;
     this.#store.clear('list/');
     this.#store.delete(ENCRYPTED_KEY);
     return erased;
