@@ -82,7 +82,7 @@ export class CapfConnection {
         this.#sign(out.jobs, []);
         return;
       case 'make-key':
-        this.#await(this.#phone.hal.secure.generateKey(out.key), (at, result) => {
+        this.#afterwards(this.#phone.hal.secure.generateKey(out.key), (at, result) => {
           this.#sealed = result.ok ? (result.sealed ?? null) : null;
           this.#client.process(at, { kind: 'key-made', publicKey: result.ok ? result.octets : null });
         });
@@ -110,14 +110,14 @@ export class CapfConnection {
       return;
     }
     const { slot, digest, message } = job;
-    this.#await(this.#phone.hal.secure.sign(slot, digest, message), (at, result) => {
+    this.#afterwards(this.#phone.hal.secure.sign(slot, digest, message), (at, result) => {
       if (result.ok) this.#sign(others, [...done, result.octets]);
       else this.#client.process(at, { kind: 'signed', signatures: null });
     });
   }
 
   /** What comes of it counts for this connection only. */
-  #await(operation: Operation, heard: (now: Instant, result: CompletionResult) => void): void {
+  #afterwards(operation: Operation, heard: (now: Instant, result: CompletionResult) => void): void {
     const connection = this.#connection;
     this.#phone.completions.expect(operation, (now, result) => {
       if (this.#socket !== null && this.#connection === connection) heard(now, result);
