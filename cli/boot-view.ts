@@ -218,6 +218,19 @@ function newsText(event: StreamEvent): string | null {
       const { by, kind } = fields as TraceEvents['reset.requested'];
       return `${by} asks for a ${kind}`;
     }
+    case 'call.state': {
+      const { state, from, to } = fields as TraceEvents['call.state'];
+      const parties = from === '' && to === '' ? '' : ` ${printable(from)} to ${printable(to)}`;
+      return `call${parties}: ${state}`;
+    }
+    case 'media.start': {
+      const { codec, ptime, remote } = fields as TraceEvents['media.start'];
+      return `audio to ${remote}: ${codec}, ${ptime} ms a packet`;
+    }
+    case 'media.stop': {
+      const { packetsSent, packetsReceived, lost, jitter } = fields as TraceEvents['media.stop'];
+      return `audio over: ${packetsSent} packets sent, ${packetsReceived} received, ${lost} lost, jitter ${jitter} ms`;
+    }
     case 'fault': {
       const { reason, detail } = fields as TraceEvents['fault'];
       return `fault: ${reason}: ${printable(detail)}`;

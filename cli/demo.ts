@@ -1,6 +1,17 @@
 import type { Command } from 'commander';
-import { Capture, MOST_PHONES, macPlan, PrivateFile, runOf, VirtualWorld } from '../fleet/public.ts';
+import {
+  CallScript,
+  Capture,
+  FIRST_NUMBER,
+  MOST_PHONES,
+  macPlan,
+  PrivateFile,
+  runOf,
+  VirtualWorld,
+} from '../fleet/public.ts';
 import type { ModelRow } from '../hal/board.ts';
+import { SECOND } from '../hal/timer.ts';
+import type { TunableValues } from '../hal/tunables.ts';
 import { loadFiles, SECURITY_MODES } from '../lab/public.ts';
 import { bootViewFor } from './boot-view.ts';
 import { type CapfTexts, capfOrderOf, withCapfOrder } from './capf-options.ts';
@@ -11,6 +22,7 @@ import { Output } from './output.ts';
 import { type PhoneKindTexts, warnOfUnsigned, withPhoneKind } from './phone-options.ts';
 import { type RunTexts, readRunOptions, withRunOptions } from './run-options.ts';
 import { Session } from './session.ts';
+import { UsageError } from './usage-error.ts';
 import { model, oneOf, protocolOf, wholeNumber } from './values.ts';
 
 export interface DemoTexts extends RunTexts, PhoneKindTexts, CapfTexts {
@@ -18,6 +30,7 @@ export interface DemoTexts extends RunTexts, PhoneKindTexts, CapfTexts {
   readonly model: string;
   readonly upgrade?: string;
   readonly realistic?: boolean;
+  readonly call?: boolean;
   readonly security: string;
   readonly pcap?: string;
   readonly keylog?: string;
@@ -31,6 +44,10 @@ const SEEDED_EPOCH = Date.UTC(2026, 10, 22, 8);
 /** Phones a second; they would ask for their leases all at once otherwise. */
 const DEMO_RATE = 50;
 
+/** Of `--call`: until it is answered, and from then on until the caller hangs up. */
+const ANSWER_SECONDS = 1;
+const TALK_SECONDS = 5;
+
 export function demoCommand(command: Command): Command {
   const described = withPhoneKind(
     command
@@ -38,6 +55,7 @@ export function demoCommand(command: Command): Command {
       .option('--phones <n>', 'how many', '1')
       .option('--model <m>', 'which model', '7975')
       .option('--realistic', "a real phone's pace, lamps and all")
+      .option('--call', 'the first phone calls the second, talks for five seconds and hangs up')
       .option('--upgrade <image>', 'the call manager orders this image as their load')
       .option('--security <mode>', 'of the phones: none, authenticated or encrypted', 'none')
       .option('--pcap <file>', "write what goes over the phones' cables into FILE (pcapng)")
@@ -51,6 +69,8 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
   const output = new Output(texts);
   const settings = readRunOptions(texts);
   const count = wholeNumber('--phones', texts.phones, [1, MOST_PHONES]);
+  const calls = texts.call === true;
+  if (calls && count < 2) throw new UsageError('--call takes two phones: add --phones 2.');
   const row = model(texts.model);
   const protocol = protocolOf(row, texts.protocol);
   const security = oneOf('--security', texts.security, SECURITY_MODES);
@@ -76,7 +96,7 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
   const world = new VirtualWorld({
     seed,
     phones,
-    tunables: settings.tunables,
+    tunables: calls ? withAnswer(settings.tunables) : settings.tunables,
     realistic,
     powerSource: 'poe',
     epoch,
@@ -84,7 +104,8 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
     allowUnsigned: texts.allowUnsigned === true,
     lab: {
       callManager: { epoch },
-      protected: count > 1,
+      // Protected ports keep phones apart, who have to hear each other in a call.
+      protected: count > 1 && !calls,
       security,
       ...(capf === null ? {} : { capf }),
       ...(upgrade === null ? {} : { files: loadFiles([upgrade]) }),
@@ -106,6 +127,7 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
     });
   }
   const exitWhen = settings.exitWhen ?? 'never';
+  const call = calls ? firstCallsSecond(world, session) : null;
   const note = (line: string): void => view?.note(line);
   try {
     return await session.run(
@@ -118,6 +140,7 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
         alwaysLeave: false,
         canary: false,
         orderedLoad: upgrade?.name ?? null,
+        ...(call === null ? {} : { until: () => call.result !== null }),
         whenAllRegistered: () => {
           view?.finish();
           if (exitWhen === 'never') note('Registered. Ctrl-C unregisters and ends.');
@@ -129,6 +152,22 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
     capture?.close();
     keyLog?.close();
   }
+}
+
+/** Somebody has to answer. */
+function withAnswer(tunables: TunableValues): TunableValues {
+  return tunables['call.autoAnswer'] > 0 ? tunables : Object.freeze({ ...tunables, 'call.autoAnswer': ANSWER_SECONDS });
+}
+
+/** The call begins when all phones are registered. */
+function firstCallsSecond({ timeline, phones }: VirtualWorld, { stream, census }: Session): CallScript {
+  const number = String(FIRST_NUMBER + 1);
+  const script = new CallScript({ timeline, caller: phones[0]!, number, talk: TALK_SECONDS * SECOND });
+  stream.listen((event) => {
+    if (event.type === 'startup.complete' && census.allRegistered) script.begin();
+    else script.hear(event);
+  });
+  return script;
 }
 
 function openingText({ platform }: ModelRow, count: number, first: string, seed: number): string {

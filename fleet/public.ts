@@ -1,6 +1,7 @@
 /** What the command line uses of this room. */
 
 export { AddressList } from './address-list.ts';
+export { type CallResult, CallScript } from './call-script.ts';
 export { Capture } from './capture.ts';
 export { Census, type Counts } from './census.ts';
 export { type EventListener, EventStream, type StreamEvent } from './event-stream.ts';

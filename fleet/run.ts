@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly alwaysLeave: boolean;
   /** The first phone has to register before any other is switched on. */
   readonly canary: boolean;
+  /** What the exit condition waits for besides. */
+  readonly until?: () => boolean;
   /** Called for each phone that is plugged in, by its place in the plan. */
   readonly whenStarted?: (index: number, at: Instant) => void;
   /** Called once, when all are registered for the first time. */
@@ -111,7 +113,9 @@ export class Run implements Running {
       own.reason ??= stopReason?.() ?? null;
       return own.reason !== null;
     };
-    const isMet = exitWhen === 'decided' ? () => census.allDecided : () => census.allRegistered;
+    const isThere = exitWhen === 'decided' ? () => census.allDecided : () => census.allRegistered;
+    const { until } = this.#options;
+    const isMet = exitWhen === 'never' || until === undefined ? isThere : () => isThere() && until();
     const isLate = (): boolean => exitWhen === 'never' && warp && world.timeline.now() >= LONGEST_WARP;
     await world.listen(signal);
     let outcome = this.#options.canary ? await this.#sendCanary(own, isGiven, signal, warp) : 'reached';
