@@ -149,6 +149,8 @@ export class CallRequests {
   response(identity: CallIdentity, to: Request, tag: string, status: number, reason: string, sdp = ''): Response {
     const { line } = identity;
     const headers: Header[] = [
+      // "The UAS MUST copy all Record-Route header field values from the request into the response" (12.1.1).
+      ...to.headers.filter(({ name }) => name === 'Record-Route'),
       { name: 'Date', value: dateValue(this.#options.calendar() / 1000) },
       ...(identity.session === ''
         ? []
