@@ -1,7 +1,7 @@
 import { ipv4Text } from '../firmware/wire/address.ts';
 import * as arp from '../firmware/wire/arp.ts';
 import * as dhcp from '../firmware/wire/dhcp.ts';
-import type { Ipv4, Mac } from '../hal/nic.ts';
+import type { Ipv4 } from '../hal/nic.ts';
 import type { Sight, Story } from './story.ts';
 
 /** Where a phone says that nobody answers: five DISCOVERs are what ours sends before it says so. */
@@ -44,7 +44,8 @@ export class AddressSight {
   dhcp(message: dhcp.Message, sight: Sight): 'bound' | 'started' | null {
     const type = message.options.messageType ?? 0;
     const from = message.op === dhcp.BOOTREQUEST ? 'phone' : 'network';
-    this.#story.message(from, `DHCP ${MESSAGE_TYPES[type] ?? type}`, dhcp.describe(message), sight);
+    const text = `${dhcp.describe(message)}, ${optionsText(message.options)}`;
+    this.#story.message(from, `DHCP ${MESSAGE_TYPES[type] ?? type}`, text, sight);
     if (this.#story.is('address')) this.#story.note(sight);
     switch (type) {
       case dhcp.DISCOVER:
@@ -211,9 +212,15 @@ export class AddressSight {
   }
 }
 
-/** The client's address stands in every message of its dialogue. */
-export function isFor(message: dhcp.Message, mac: Mac): boolean {
-  return message.chaddr === mac;
+/** What else the message says; addresses are in its description. */
+function optionsText(options: dhcp.Options): string {
+  const parts: string[] = [];
+  for (const [name, value] of Object.entries(options)) {
+    if (name === 'parameterRequestList') parts.push(`asks for ${(value as number[]).join(' ')}`);
+    else if (typeof value === 'string') parts.push(`${name} ${JSON.stringify(value)}`);
+    else if (name === 'maximumMessageSize') parts.push(`${name} ${value}`);
+  }
+  return parts.join(', ');
 }
 
 function serverOf({ options, siaddr }: dhcp.Message): Ipv4 {

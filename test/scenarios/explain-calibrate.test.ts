@@ -115,6 +115,10 @@ describe('--against', () => {
     const of = (label: string) =>
       differences.find((difference) => ('here' in difference ? difference.here : difference.there).label === label);
     expect(of('TFTP RRQ ITLFile.tlv')).toMatchObject({ kind: 'only-here' });
+    expect(of('DHCP DISCOVER')).toMatchObject({
+      here: { text: expect.stringContaining('maximumMessageSize 1500') as string },
+      there: { text: expect.stringContaining('maximumMessageSize 1200') as string },
+    });
     expect(of('SCCP RegisterReq')).toMatchObject({ kind: 'differs' });
   });
 });
