@@ -19,8 +19,12 @@ export function faceLines(panel: PanelState, style: Style): readonly string[] {
     ...text.map(row),
     ...(keys === '' ? [] : [row(keys)]),
     `  └${'─'.repeat(width + 2)}┘`,
-    `   ${LEDS.map((led) => lamp(led, panel.leds[led], style)).join('   ')}`,
+    `   ${[...LEDS.map((led) => lamp(led, panel.leds[led], style)), ...lineLamps(panel)].join('   ')}`,
   ];
+}
+
+function lineLamps({ lineLamps: states = [] }: PanelState): string[] {
+  return states.length === 0 ? [] : [`${states.map((state) => SIGNS[state]).join('')} lines`];
 }
 
 function lamp(led: Led, state: LedState, style: Style): string {

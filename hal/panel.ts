@@ -7,6 +7,8 @@ export type Led = 'headset' | 'mute' | 'speaker' | 'message';
 /** The whole face. A value, so that two faces can be compared and one can be printed. */
 export interface PanelState {
   readonly leds: Readonly<Record<Led, LedState>>;
+  /** Lamps of the line keys from line 1 on, up to the last one that is lit; absent while all are dark. */
+  readonly lineLamps?: readonly LedState[];
   /** Lines of text from top to bottom. */
   readonly text: readonly string[];
   /** Soft key labels from left to right. */

@@ -257,6 +257,8 @@ export interface TraceEvents {
   'keepalive.late': { by: number };
   panel: {
     leds: Readonly<Record<string, string>>;
+    /** Of the line keys; absent while all are dark. */
+    lineLamps?: readonly string[];
     text: readonly string[];
     softKeys: readonly string[];
   };

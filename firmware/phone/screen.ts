@@ -12,6 +12,8 @@ export interface HomeScreen {
   /** The lamp in the handset flashes. */
   readonly ringing: boolean;
   readonly speaker: boolean;
+  /** As the panel has them; absent while all are dark. */
+  readonly lineLamps?: readonly LedState[] | undefined;
 }
 
 const SOFT_KEYS_SHOWN = 4;
@@ -48,7 +50,8 @@ export class Screen {
     const labels = home.lines.map((line) => (line.label === '' ? line.number : line.label));
     const text = [header, ...labels, ...(home.prompt === '' ? [] : [home.prompt])];
     const message = home.ringing ? 'flash' : home.messageWaiting ? 'on' : 'off';
-    this.#show(text, home.softKeys.slice(0, SOFT_KEYS_SHOWN), message, home.speaker ? 'on' : 'off');
+    const softKeys = home.softKeys.slice(0, SOFT_KEYS_SHOWN);
+    this.#show(text, softKeys, message, home.speaker ? 'on' : 'off', home.lineLamps);
     this.#idle = home.clock !== null && first !== undefined;
   }
 
@@ -68,13 +71,19 @@ export class Screen {
     return this.#below;
   }
 
-  #show(text: readonly string[], softKeys: readonly string[], message: LedState, speaker: LedState): void {
-    this.#below = { leds: { headset: 'off', mute: 'off', speaker, message }, text, softKeys };
+  #show(
+    text: readonly string[],
+    softKeys: readonly string[],
+    message: LedState,
+    speaker: LedState,
+    lineLamps?: readonly LedState[],
+  ): void {
+    const lamps = lineLamps === undefined ? {} : { lineLamps };
+    this.#below = { leds: { headset: 'off', mute: 'off', speaker, message }, ...lamps, text, softKeys };
     this.#draw();
   }
 
   #draw(): void {
-    const { leds, text, softKeys } = this.#below;
-    this.#panel.show(this.#menu === null ? { leds, text, softKeys } : { leds, ...this.#menu });
+    this.#panel.show(this.#menu === null ? this.#below : { ...this.#below, ...this.#menu });
   }
 }

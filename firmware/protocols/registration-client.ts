@@ -3,7 +3,7 @@
  * one stage can hold either.
  */
 import type { Ipv4 } from '../../hal/nic.ts';
-import type { Key } from '../../hal/panel.ts';
+import type { Key, LedState } from '../../hal/panel.ts';
 import type { Duration } from '../../hal/timer.ts';
 import type { Machine } from '../machine.ts';
 import type { OutOfServiceReason } from '../wire/sccp/alarm.ts';
@@ -34,6 +34,8 @@ export interface PhoneDisplay {
   readonly ringing?: boolean;
   /** The loudspeaker is on. */
   readonly speaker?: boolean;
+  /** Lamps of the line keys from line 1 on, up to the last one that is lit; absent while all are dark. */
+  readonly lineLamps?: readonly LedState[] | undefined;
 }
 
 export type RegistrationClientIn =

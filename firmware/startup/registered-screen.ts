@@ -74,6 +74,7 @@ export class RegisteredScreen {
       messageWaiting: display?.messageWaiting ?? false,
       ringing: display?.ringing ?? false,
       speaker: display?.speaker ?? false,
+      lineLamps: display?.lineLamps,
     });
   }
 }

@@ -16,16 +16,24 @@ export class BoardPanel implements Panel {
   show(state: PanelState): void {
     if (isSameFace(state, this.#state)) return;
     // A copy: the software goes on with its own arrays.
-    this.#state = { leds: { ...state.leds }, text: state.text.slice(), softKeys: state.softKeys.slice() };
+    const { leds, lineLamps, text, softKeys } = state;
+    const lamps = lineLamps === undefined ? {} : { lineLamps: lineLamps.slice() };
+    this.#state = { leds: { ...leds }, ...lamps, text: text.slice(), softKeys: softKeys.slice() };
     this.#onChange(this.#state);
   }
 }
+
+/** No line lamp is lit. */
+const DARK: readonly string[] = [];
 
 const LEDS: readonly Led[] = ['headset', 'mute', 'speaker', 'message'];
 
 function isSameFace(a: PanelState, b: PanelState): boolean {
   return (
-    LEDS.every((led) => a.leds[led] === b.leds[led]) && isSameList(a.text, b.text) && isSameList(a.softKeys, b.softKeys)
+    LEDS.every((led) => a.leds[led] === b.leds[led]) &&
+    isSameList(a.lineLamps ?? DARK, b.lineLamps ?? DARK) &&
+    isSameList(a.text, b.text) &&
+    isSameList(a.softKeys, b.softKeys)
   );
 }
 

@@ -1,4 +1,5 @@
 /** What the server puts on the screen and the lamps, kept so that the phone can show it. */
+import type { LedState } from '../../../hal/panel.ts';
 import { type Instant, NEVER, SECOND } from '../../../hal/timer.ts';
 import { BUTTON, LAMP, RING, SWITCH } from '../../wire/sccp/codes.ts';
 import { shown } from '../../wire/sccp/labels.ts';
@@ -25,6 +26,7 @@ export interface SccpDisplay {
   readonly speaker: boolean;
   readonly ringing: boolean;
   readonly lamps: readonly Lamp[];
+  readonly lineLamps: readonly LedState[] | undefined;
 }
 
 /** Lamps kept; a phone with three expansion modules has fewer. */
@@ -32,6 +34,9 @@ const MAX_LAMPS = 128;
 
 /** Lowest priority is shown first away; plain DisplayNotify ranks below all of DisplayPriNotify. */
 const PLAIN_NOTIFY = 0;
+
+/** By lamp mode. */
+const LED_OF_LAMP: readonly (LedState | undefined)[] = [undefined, 'off', 'on', 'wink', 'flash', 'blink'];
 
 const NO_KEYS: readonly SoftKey[] = Object.freeze([]);
 const NO_LAMPS: readonly Lamp[] = Object.freeze([]);
@@ -124,7 +129,19 @@ export class Screen {
       speaker: this.#speaker,
       ringing: this.#ringing,
       lamps: this.#lamps,
+      lineLamps: this.#lineLamps(),
     };
+  }
+
+  #lineLamps(): readonly LedState[] | undefined {
+    const lines = this.#lamps.filter((lamp) => lamp.stimulus === BUTTON.line && lamp.instance <= MAX_LAMPS);
+    if (lines.length === 0) return undefined;
+    const states: LedState[] = [];
+    for (const { instance, mode } of lines) {
+      while (states.length < instance) states.push('off');
+      if (instance > 0) states[instance - 1] = LED_OF_LAMP[mode] ?? 'off';
+    }
+    return states;
   }
 
   #setPrompt(text: string, gone: Instant): void {
