@@ -1,9 +1,11 @@
 import { hostname } from 'node:os';
 import { autoMac, deviceName, formatMac, INDEX_BITS, parseMac, SHARD_BITS, serialNumber } from '../device/identity.ts';
-import { openWire, reachesOthers, runOf, warnOfMac } from '../fleet/public.ts';
+import { type NicName, openWire, reachesOthers, runOf, warnOfMac } from '../fleet/public.ts';
+import type { ModelRow } from '../hal/board.ts';
 import { HostRng } from '../hal/host/entropy.ts';
 import { HostSecureElement } from '../hal/host/secure-element.ts';
 import { HostTimeline } from '../hal/host/timeline.ts';
+import type { Mac } from '../hal/nic.ts';
 import { SECOND } from '../hal/timer.ts';
 import { type FileContents, type Finding, Preflight, type StaticAddress } from '../probe/public.ts';
 import { parseIpv4 } from '../storage/settings.ts';
@@ -19,7 +21,7 @@ export interface NetworkTexts {
   readonly nic?: string;
   readonly vlan?: string;
   readonly mac?: string;
-  readonly model: string;
+  readonly model?: string;
   readonly static?: string;
   readonly tftp?: string;
   /** False with --no-borrow. */
@@ -31,12 +33,21 @@ export interface NetworkTexts {
 const LISTEN = 2 * SECOND;
 const MAX_VLAN = 4094;
 
-/** Looks at the network behind `--nic`, and registers nothing. Throws UsageError, with code 5 for what is refused, and MachineLack. */
-export async function lookAtNetwork(
-  texts: NetworkTexts,
-  found: (finding: Finding) => void,
-  note: (text: string) => void,
-): Promise<void> {
+const DEFAULT_MODEL = '7975';
+
+/** What is to be looked at, and from where. */
+export interface NetworkLook {
+  readonly nic: Exclude<NicName, { kind: 'virtual' }>;
+  readonly row: ModelRow;
+  readonly mac: Mac;
+  readonly vlan: number | null;
+  readonly address: StaticAddress | null;
+  readonly tftp: readonly number[];
+  readonly borrows: boolean;
+}
+
+/** Reads the options. Throws UsageError, with code 5 for an interface that is refused. */
+export function readNetworkLook(texts: NetworkTexts): NetworkLook {
   if (texts.nic === undefined || texts.nic === 'virtual') {
     throw new UsageError(
       '--network looks at a wire: --nic with the name of an interface, or udp:LOCAL:PORT,REMOTE:PORT.',
@@ -44,11 +55,36 @@ export async function lookAtNetwork(
   }
   const nic = nicOf(texts.nic);
   if (nic.kind === 'virtual') throw new UsageError('--network looks at a wire, and virtual is none.');
-  const row = model(texts.model);
+  const row = model(texts.model ?? DEFAULT_MODEL);
   const mac = macOf(texts.mac);
   const vlan = texts.vlan === undefined ? null : wholeNumber('--vlan', texts.vlan, [1, MAX_VLAN]);
-  const { address, tftp } = addressesOf(texts);
+  const addresses = addressesOf(texts);
   refuseBefore(nic, { nicInUseOk: texts.nicInUseOk === true, phones: 1, expects: true });
+  return { nic, row, mac, vlan, ...addresses, borrows: texts.borrow !== false };
+}
+
+/** The first option that means something only with `--network`; null when there is none. */
+export function networkOption({
+  vlan,
+  mac,
+  model: named,
+  static: address,
+  tftp,
+  borrow,
+  nicInUseOk,
+}: NetworkTexts): string | null {
+  const given = { vlan, model: named, mac, static: address, tftp, 'nic-in-use-ok': nicInUseOk };
+  const name =
+    Object.entries(given).find(([, value]) => value !== undefined)?.[0] ?? (borrow === false ? 'no-borrow' : null);
+  return name === null ? null : `--${name}`;
+}
+
+/** Looks at the network behind the interface, and registers nothing. Throws MachineLack, and UsageError with code 5 when its MAC address is somebody's. */
+export async function lookAtNetwork(
+  { nic, row, mac, vlan, address, tftp, borrows }: NetworkLook,
+  found: (finding: Finding) => void,
+  note: (text: string) => void,
+): Promise<void> {
   const warning = reachesOthers(nic) ? warnOfMac(mac) : null;
   if (warning !== null) note(warning);
 
@@ -74,7 +110,7 @@ export async function lookAtNetwork(
     vlan,
     address,
     tftp,
-    borrows: texts.borrow !== false,
+    borrows,
     listen: reachesOthers(nic) ? LISTEN : 0,
     epochSeconds,
     found,

@@ -8,10 +8,11 @@ import { interfaceIndex } from '../hal/host/network-interface.ts';
 import { imageDirectory } from '../images/public.ts';
 import type { Finding } from '../probe/public.ts';
 import { DEVELOPMENT_KEY_ID } from '../storage/development-key.ts';
-import { lookAtNetwork, type NetworkTexts } from './doctor-network.ts';
+import { lookAtNetwork, type NetworkTexts, networkOption, readNetworkLook } from './doctor-network.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { Output, type OutputOptions } from './output.ts';
 import { nicOf } from './real-run.ts';
+import { UsageError } from './usage-error.ts';
 
 const MINIMUM_NODE = [20, 19] as const;
 
@@ -29,8 +30,8 @@ export function doctorCommand(command: Command): Command {
     .option('--nic <nic>', 'an interface that is to carry phones')
     .option('--network', 'looks at the network behind it as a phone would, with less than 60 frames; registers nothing')
     .option('--vlan <id>', 'with --network: the voice VLAN, where the switch names none or another')
-    .option('--model <m>', 'with --network: which model to look like', '7975')
-    .option('--mac <mac>', 'with --network: its MAC address; auto makes a locally administered one', 'auto')
+    .option('--model <m>', 'with --network: which model to look like; 7975 unless given')
+    .option('--mac <mac>', 'with --network: its MAC address; a locally administered one unless given')
     .option('--static <address>', 'with --network: ADDRESS/LENGTH,ROUTER for the files and ports; needs --tftp')
     .option('--tftp <addresses>', 'with --network: A or A,B instead of what DHCP says')
     .option('--no-borrow', 'with --network: without --static, leaves out what needs an address')
@@ -41,10 +42,14 @@ export function doctorCommand(command: Command): Command {
 export async function doctor(texts: DoctorTexts): Promise<ExitCode> {
   const output = new Output(texts);
   const nic = texts.nic === undefined ? null : nicOf(texts.nic);
+  const option = texts.network === true ? null : networkOption(texts);
+  if (option !== null) throw new UsageError(`${option} goes with --network.`);
+  const look = texts.network === true ? readNetworkLook(texts) : null;
+  const width = look === null ? 11 : 'http 6970 XMLDefault.cnf.xml'.length;
   const tell = (finding: Finding): void => {
     output.object(finding);
     const remedy = finding.remedy === null ? '' : `: ${finding.remedy}`;
-    output.line(`${finding.state.padEnd(7)}  ${finding.check.padEnd(11)}  ${finding.found}${remedy}`);
+    output.line(`${finding.state.padEnd(7)}  ${finding.check.padEnd(width)}  ${finding.found}${remedy}`);
   };
   const machine = [
     checkNode(),
@@ -57,13 +62,13 @@ export async function doctor(texts: DoctorTexts): Promise<ExitCode> {
   ];
   for (const finding of machine) tell(finding);
   if (machine.some(({ state }) => state === 'missing')) return EXIT.machineLacks;
-  if (texts.network !== true) return EXIT.done;
+  if (look === null) return EXIT.done;
   let isWell = true;
   const found = (finding: Finding): void => {
     isWell &&= finding.state !== 'missing';
     tell(finding);
   };
-  await lookAtNetwork(texts, found, (text) => output.line(text));
+  await lookAtNetwork(look, found, (text) => output.line(text));
   return isWell ? EXIT.done : EXIT.failed;
 }
 

@@ -94,8 +94,7 @@ describe('doctor --network', () => {
     expect(sent.length).toBeLessThan(60);
     expect(sent.at(-1)).toBe('LLDP');
     expect(read).toEqual(['XMLDefault.cnf.xml', 'CTLFile.tlv', 'ITLFile.tlv']);
-    // The lab has no CAPF; all else is there.
-    expect(findings.filter(({ state }) => state !== 'ok').map(({ check }) => check)).toEqual(['tls 3804']);
+    expect(findings.filter(({ state }) => state !== 'ok').map(({ check }) => check)).toEqual([]);
     expect(finding('neighbor').found).toBe(
       'lab-switch GigabitEthernet1/0/1 by CDP and LLDP, native VLAN 1, voice VLAN 100 by CDP, 100 by LLDP-MED',
     );

@@ -27,6 +27,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
+const UDP = 'udp:127.0.0.1:40000,127.0.0.1:40001';
 const path = (name: string): string => join(directory, name);
 
 describe('a bad value gets one sentence and exit code 2', () => {
@@ -58,6 +59,14 @@ describe('a bad value gets one sentence and exit code 2', () => {
     [['fleet', '--count', '2', '--shards', '0'], /--shards takes a whole number from 1/],
     [['fleet', '--count', '2', '--nic', 'udp:127.0.0.1:40000,127.0.0.1:40001', '--shards', '2'], /one thread/],
     [['phone', '--nic', 'eth1/2', '--model', '7975'], /is no wire/],
+    [['doctor', '--network'], /--network looks at a wire: --nic with the name of an interface/],
+    [['doctor', '--network', '--nic', 'virtual'], /--network looks at a wire/],
+    [['doctor', '--vlan', '100'], /--vlan goes with --network/],
+    [['doctor', '--no-borrow'], /--no-borrow goes with --network/],
+    [['doctor', '--network', '--nic', UDP, '--vlan', '5000'], /--vlan takes a whole number from 1 to 4094/],
+    [['doctor', '--network', '--nic', UDP, '--static', '10.0.0.5/24,10.0.0.1'], /--static needs --tftp/],
+    [['doctor', '--network', '--nic', UDP, '--tftp', 'cucm'], /"cucm" is not an IPv4 address/],
+    [['doctor', '--network', '--nic', UDP, '--mac', 'ff'], /--mac: "ff" is not a MAC address/],
     [['phone', '--nic', 'udp:1', '--model', '7975'], /udp:LOCAL:PORT,REMOTE:PORT/],
     [['phone', '--nic', 'virtual'], /--model is missing/],
     [['phone', '--nic', 'virtual', '--model', '7975', '--mac', '0'], /not a MAC address/],
