@@ -13,7 +13,7 @@ fi
 # program:Debian package
 NEEDED='ip:iproute2 ethtool:ethtool setpriv:util-linux nsenter:util-linux ping:iputils-ping arping:iputils-arping openssl:openssl tshark:tshark dumpcap:wireshark-common
   ovs-vswitchd:openvswitch-switch lldpd:lldpd dnsmasq:dnsmasq-base kea-dhcp4:kea-dhcp4-server dhcpd:isc-dhcp-server in.tftpd:tftpd-hpa
-  kamailio:kamailio nginx:nginx-light nginx:nginx-common'
+  kamailio:kamailio sipp:sip-tester nginx:nginx-light nginx:nginx-common'
 
 missing() {
   for pair in $NEEDED; do command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"; done

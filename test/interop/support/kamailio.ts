@@ -7,7 +7,10 @@ import { versionOf } from './versions.ts';
 
 export const KAMAILIO_PRESENT = spawnSync('kamailio', ['-v']).status === 0;
 
-/** A registrar with digest: everybody's password is the same. It writes a line for each REGISTER that it has accepted or challenged. */
+/**
+ * A registrar and proxy with digest: everybody's password is the same. It writes a line for each REGISTER that it has accepted or challenged, and stays in the path
+ * of calls (Record-Route).
+ */
 function configuration(password: string, maxExpires: number): string {
   return `#!KAMAILIO
 debug=1
@@ -19,6 +22,8 @@ auto_aliases=no
 dns=no
 rev_dns=no
 loadmodule "tm.so"
+loadmodule "rr.so"
+loadmodule "maxfwd.so"
 loadmodule "sl.so"
 loadmodule "pv.so"
 loadmodule "textops.so"
@@ -44,6 +49,34 @@ request_route {
 		}
 		xlog("L_ERR", "registered $tU $proto $cs $ci\\n");
 		if (!save("location")) sl_reply_error();
+		exit;
+	}
+	if (has_totag()) {
+		if (loose_route() || is_method("ACK")) {
+			t_relay();
+			exit;
+		}
+		sl_send_reply("404", "Not Here");
+		exit;
+	}
+	if (is_method("CANCEL")) {
+		if (t_check_trans()) t_relay();
+		exit;
+	}
+	if (is_method("INVITE")) {
+		if (!pv_proxy_authenticate("$fd", "${password}", "0")) {
+			xlog("L_ERR", "challenged $fU $proto $cs INVITE\\n");
+			proxy_challenge("$fd", "1");
+			exit;
+		}
+		consume_credentials();
+		record_route();
+		if (!lookup("location")) {
+			sl_send_reply("404", "Not Found");
+			exit;
+		}
+		xlog("L_ERR", "relayed $fU to $tU $proto $ci\\n");
+		t_relay();
 		exit;
 	}
 	sl_send_reply("405", "Method Not Allowed");
