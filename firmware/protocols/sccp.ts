@@ -371,9 +371,7 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
       this.#finish({ kind: 'lost', why: 'invalid-message', unknownId: m.id });
       return;
     }
-    if (this.#calls !== null || beginsCall(m)) {
-      if (this.#callsOf().take(now, m)) return;
-    }
+    if ((this.#calls !== null || BEGINNINGS.has(m.type)) && this.#callsOf().take(now, m)) return;
     if (this.#screen.take(now, m, this.#template)) this.#screenChanged = true;
   }
 
@@ -456,10 +454,16 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
   }
 }
 
-/** What a phone without a call hears of its first one. */
-function beginsCall({ type }: sccp.Message): boolean {
-  return type === 'CallState' || type === 'CallInfo' || type === 'CallInfoDynamic' || type === 'OpenReceiveChannel';
-}
+/** What a phone without a call hears of its first one, or has to answer all the same. */
+const BEGINNINGS: ReadonlySet<string> = new Set<sccp.MessageName>([
+  'CallState',
+  'CallInfo',
+  'CallInfoDynamic',
+  'OpenReceiveChannel',
+  'StartMediaTransmission',
+  'PortReq',
+  'ConnectionStatisticsReq',
+]);
 
 function intervalOf(seconds: number, fallback: Duration): Duration {
   return seconds === 0 ? fallback : Math.min(seconds, MAX_INTERVAL_SECONDS) * SECOND;
