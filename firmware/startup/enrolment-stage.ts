@@ -101,13 +101,18 @@ export class EnrolmentStage implements Stage {
     return earlier(earlier(this.#configuration.pollAt(), this.#againAt), this.#capf?.pollAt() ?? NEVER);
   }
 
+  /** The file is for a key that the phone does not have. */
+  #isUnreadable(): boolean {
+    const { encryption } = this.#parts.trust;
+    return encryption === 'enrol' || encryption === 'wait';
+  }
+
   /** True when the answer has to wait for CAPF. */
   #begin(now: Instant, answer: StageOutput): boolean {
     const settings = this.#phone.facts.capf;
-    if (settings === null || settings.mode === 'typed' || this.#asked) return false;
+    if (settings === null || this.#asked) return false;
     const isSecure = (this.#phone.facts.configuration?.security ?? 'none') !== 'none';
-    const isUnreadable = this.#parts.trust.encryption === 'enrol';
-    if (!isUnreadable && (answer.kind !== 'done' || !isSecure)) return false;
+    if (!this.#isUnreadable() && (answer.kind !== 'done' || !isSecure)) return false;
     const credential = this.#credential(settings);
     if (credential === null) return false;
     this.#answer = answer;
@@ -115,7 +120,7 @@ export class EnrolmentStage implements Stage {
     return true;
   }
 
-  /** Null for a phone that has nothing to show; it says so, for then the operation fails. */
+  /** Null for a phone that has nothing to show: a string that nobody has given it yet, or a certificate, which it says, for then the operation fails. */
   #credential({ mode }: CapfSettings): CapfCredential | null {
     const { hal, settings } = this.#phone;
     if (mode === 'null-string') return { kind: 'string', text: '' };
@@ -165,7 +170,7 @@ export class EnrolmentStage implements Stage {
     this.#answer = null;
     if (outcome === 'later') {
       this.#outputs.push(again(now + wait, 'capf.retry-later', 'configuration'));
-    } else if (this.#parts.trust.encryption === 'enrol' && !this.#renewed && LEARNED.includes(outcome)) {
+    } else if (this.#isUnreadable() && !this.#renewed && LEARNED.includes(outcome)) {
       // The server has the phone's key now, so there is a file that it can read.
       this.#renewed = true;
       this.#outputs.push(again(now, 'capf.enrolled', 'ctl-file'));

@@ -164,11 +164,9 @@ describe('a phone with a secure profile', () => {
     expect(world.lab.capf!.counters).toMatchObject({ fetched: 1 });
   });
 
-  it('that CAPF does not know is refused, and registers as it can', async () => {
-    const world = secureWorld(INSTALL);
-    world.lab.capf!.order(NAME, WITH_STRING);
+  it('does not go to CAPF by itself for a string that nobody has given it', async () => {
+    const world = secureWorld(WITH_STRING);
     await world.runHeldUntil('registration.accepted');
-    // By string: not before somebody types it.
     expect(outcomes(world)).toEqual([]);
     expect(shaken(world)).toEqual(['CCM mic']);
   });
@@ -220,6 +218,12 @@ describe('an authentication string', () => {
     await world.runHeldUntil('registration.accepted');
     for (const key of ['settings', '3'] as const) world.phone.press(key);
     expect(world.screen().some((line) => line.includes('LSC: Installed'))).toBe(true);
+  });
+
+  it('that is set before the start is good for a secure profile too: it enrols first', async () => {
+    const world = secureWorld(WITH_STRING, { settings: { capfString: SECRET } });
+    await world.runHeldUntil('registration.accepted');
+    expect(shaken(world)).toEqual(['CAPF mic', 'CCM lsc']);
   });
 
   it('that is wrong is declined, and nothing is installed', async () => {
