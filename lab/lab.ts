@@ -48,7 +48,8 @@ import {
   stationIn,
 } from './secure-cluster.ts';
 import { SecureServices } from './secure-listener.ts';
-import { SIP_PORT, SipCallManager, type SipCallManagerOptions } from './sip-call-manager/sip-call-manager.ts';
+import { SIP_PORT, SipCallManager } from './sip-call-manager/sip-call-manager.ts';
+import type { SipCallManagerOptions } from './sip-call-manager/sip-call-manager-options.ts';
 import { AccessSwitch, portName } from './switch/access-switch.ts';
 import { PHONE_PORT, type PortOptions, serverPort, type VoiceVlan } from './switch/port-options.ts';
 import type { PoweredDevice, PowerState } from './switch/power-sourcing.ts';

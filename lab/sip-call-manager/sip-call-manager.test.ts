@@ -9,7 +9,8 @@ import { VirtualTimeline } from '../../hal/virtual/timeline.ts';
 import type { CallManagerEvent } from '../call-manager/call-manager.ts';
 import { DeviceTable } from '../device-table.ts';
 import { DirectNetwork } from '../testing/direct-sockets.ts';
-import { SipCallManager, type SipCallManagerOptions } from './sip-call-manager.ts';
+import { SipCallManager } from './sip-call-manager.ts';
+import type { SipCallManagerOptions } from './sip-call-manager-options.ts';
 
 const FIRST_MAC = 0x0200_5ec0_0000;
 const ADDRESS = 0x0a00_0001;

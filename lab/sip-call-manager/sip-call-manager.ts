@@ -4,7 +4,7 @@
  * Phones are known by the device table. Timers run on the world's timeline, one alarm for all phones.
  */
 import { isMalformed } from '../../firmware/malformed.ts';
-import type { Sockets, TcpGone, TcpListener, UdpSocket } from '../../firmware/net/sockets.ts';
+import type { TcpGone, TcpListener, UdpSocket } from '../../firmware/net/sockets.ts';
 import { ipv4Text } from '../../firmware/wire/address.ts';
 import { dateValue } from '../../firmware/wire/sip/date.ts';
 import { parseAuthorization } from '../../firmware/wire/sip/digest.ts';
@@ -18,19 +18,19 @@ import {
   type Response,
 } from '../../firmware/wire/sip/message.ts';
 import { judgeRequest } from '../../firmware/wire/sip/validity.ts';
-import type { Timeline } from '../../hal/timeline.ts';
 import { type Instant, MILLISECOND, SECOND } from '../../hal/timer.ts';
 import type { CallManagerEvent, StopMode } from '../call-manager/call-manager.ts';
-import { SilenceWatch, type Watched } from '../call-manager/silence-watch.ts';
-import type { Device, DeviceTable } from '../device-table.ts';
-import { type SecureListenerOptions, type SecureServices, suitsProfile } from '../secure-listener.ts';
+import type { Device } from '../device-table.ts';
+import { suitsProfile } from '../secure-listener.ts';
 import { Slowness } from '../slowness.ts';
 import { Throttle } from '../throttle.ts';
 import { DigestCheck } from './digest-check.ts';
 import type { Letterhead } from './leg.ts';
 import { type Peer, type PeerOwner, TcpPeer, UdpPeer } from './peer.ts';
 import { alarmOf, asksForToken, type RegisterRequest, readRegister, tellsAlarm } from './register-request.ts';
+import { type Registered, Registry, type RegistryOwner } from './registry.ts';
 import { Repeats } from './repeats.ts';
+import type { SipCallManagerCounters, SipCallManagerOptions } from './sip-call-manager-options.ts';
 import {
   asksForAllLines,
   messageSummary,
@@ -47,60 +47,6 @@ import { type Callee, Switchboard } from './switchboard.ts';
 
 export const SIP_PORT = 5060;
 
-export interface SipCallManagerOptions {
-  /** Name in events: `cm1`. */
-  readonly name: string;
-  /** Host part of what it writes into its own requests: an address or a name. */
-  readonly node: string;
-  readonly timeline: Timeline;
-  readonly sockets: Sockets;
-  readonly devices: DeviceTable;
-  readonly port?: number;
-  /** Granted however long a phone asks for. */
-  readonly expiresSeconds?: number;
-  /** Asks every phone for the password of its line. */
-  readonly digest?: { readonly realm: string };
-  /** False leaves remotecc out, as a registrar of another maker. */
-  readonly remotecc?: boolean;
-  /** Shorter registrations are answered with 423. */
-  readonly minExpires?: number;
-  /** What a device type is called: for devices that register themselves. */
-  readonly modelName?: (deviceType: number) => string | null;
-  /** What the device's file carries as `versionStamp`, for `check-version`. */
-  readonly versionStamp?: (device: Device) => string;
-  /** Calendar time at instant 0 of the timeline, milliseconds since 1970. */
-  readonly epoch?: number;
-  /** Listens for TLS as well. A device with a secure profile is rejected in the clear then, and its certificate has to bear its name. */
-  readonly secure?: { readonly services: SecureServices; readonly tls: SecureListenerOptions };
-  /** Text with which a device that is in the table is rejected all the same; null lets it in. */
-  readonly reject?: (device: Device) => string | null;
-  readonly events?: (at: Instant, event: CallManagerEvent) => void;
-}
-
-export interface SipCallManagerCounters {
-  connections: number;
-  open: number;
-  /** Devices registered now. */
-  registered: number;
-  registrations: number;
-  refreshes: number;
-  challenges: number;
-  rejections: number;
-  unregistrations: number;
-  superseded: number;
-  /** REGISTERs of standby connections. */
-  keepalives: number;
-  /** Registrations that ran out. */
-  silent: number;
-  /** Registrations lost with their connection. */
-  lost: number;
-  alarms: number;
-  tokens: number;
-  /** Requests that were refused as malformed, and octets that are no SIP. */
-  bad: number;
-  garbled: number;
-}
-
 /** CUCM keeps a phone that misses its refresh for so long. */
 const GRACE = 15 * SECOND;
 const DEFAULT_EPOCH = Date.UTC(2026, 10, 22, 8);
@@ -111,26 +57,7 @@ const REJECTED_WAIT = 35;
 /** Seconds after which one that was throttled may come again. */
 const THROTTLED_WAIT = 10;
 
-/** One registered device. Small: there may be 40,000. */
-class Registered implements Watched {
-  readonly device: string;
-  peer: Peer;
-  contactUri: string;
-  callId: string;
-  heardAt: Instant = 0;
-  watch: SilenceWatch | null = null;
-  before: Watched | null = null;
-  after: Watched | null = null;
-
-  constructor(device: string, peer: Peer, contactUri: string, callId: string) {
-    this.device = device;
-    this.peer = peer;
-    this.contactUri = contactUri;
-    this.callId = callId;
-  }
-}
-
-export class SipCallManager implements PeerOwner {
+export class SipCallManager implements PeerOwner, RegistryOwner {
   readonly name: string;
   readonly counters: SipCallManagerCounters = {
     connections: 0,
@@ -164,11 +91,9 @@ export class SipCallManager implements PeerOwner {
   readonly #options: SipCallManagerOptions;
   readonly #expires: number;
   readonly #digest: DigestCheck | null;
-  readonly #watch: SilenceWatch;
   readonly #repeats: Repeats;
   readonly #peers = new Set<TcpPeer>();
-  readonly #byDevice = new Map<string, Registered>();
-  #byNumber: Map<string, string> | null = null;
+  readonly #registry: Registry;
   #listener: TcpListener | null = null;
   #secureListener: TcpListener | null = null;
   #udp: UdpSocket | null = null;
@@ -181,7 +106,7 @@ export class SipCallManager implements PeerOwner {
     this.#expires = options.expiresSeconds ?? DEFAULT_EXPIRES;
     this.#digest = options.digest === undefined ? null : new DigestCheck(options.digest.realm, options.name);
     const patience = this.#expires * SECOND + GRACE;
-    this.#watch = new SilenceWatch(options.timeline, patience, (item, now) => this.#silent(now, item as Registered));
+    this.#registry = new Registry(options.timeline, options.devices, patience, this);
     this.slowness = new Slowness(options.timeline);
     this.#repeats = new Repeats(options.timeline, () => {});
     this.switchboard = new Switchboard({
@@ -228,7 +153,8 @@ export class SipCallManager implements PeerOwner {
     this.#secureListener = null;
     this.#udp?.close();
     this.#udp = null;
-    for (const registered of [...this.#byDevice.values()]) this.#release(registered);
+    this.#registry.clear();
+    this.counters.registered = 0;
     for (const peer of [...this.#peers]) {
       peer.device = '';
       if (how === 'fin') peer.close(now);
@@ -237,21 +163,21 @@ export class SipCallManager implements PeerOwner {
   }
 
   isRegistered(device: string): boolean {
-    return this.#byDevice.has(device);
+    return this.#registry.find(device) !== null;
   }
 
   /** Service control. False when the device is not registered here. */
   reset(device: string, type: 'reset' | 'restart' | 'apply-config' | 'check-version'): boolean {
-    const registered = this.#byDevice.get(device);
-    if (registered === undefined || !this.listening) return false;
+    const registered = this.#registry.find(device);
+    if (registered === null || !this.listening) return false;
     const text = { action: type, registerCallId: registered.callId, configVersionStamp: this.#stampOf(device) };
     this.#ask(registered, serviceControl(this.#to(registered), text));
     return true;
   }
 
   setMessageWaiting(device: string, on: boolean): boolean {
-    const registered = this.#byDevice.get(device);
-    if (registered === undefined || !this.listening) return false;
+    const registered = this.#registry.find(device);
+    if (registered === null || !this.listening) return false;
     this.#ask(registered, messageSummary(this.#to(registered), on));
     return true;
   }
@@ -264,8 +190,8 @@ export class SipCallManager implements PeerOwner {
     if (!this.#peers.delete(peer)) return;
     this.counters.open--;
     this.switchboard.gone(peer);
-    const registered = this.#byDevice.get(peer.device);
-    if (registered === undefined || registered.peer !== peer) return;
+    const registered = this.#registry.find(peer.device);
+    if (registered?.peer !== peer) return;
     this.counters.lost++;
     this.#event('lost', registered.device, peer, { reason: why });
     this.#release(registered);
@@ -388,24 +314,13 @@ export class SipCallManager implements PeerOwner {
   }
 
   #isNew({ deviceName, callId }: RegisterRequest): boolean {
-    return this.#byDevice.get(deviceName)?.callId !== callId;
+    return this.#registry.find(deviceName)?.callId !== callId;
   }
 
   #deviceOf({ deviceName, user }: RegisterRequest): Device | null {
     if (deviceName !== '') return this.#options.devices.find(deviceName);
     // A phone of another maker says no more than its number.
-    const name = this.#numbers().get(user) ?? null;
-    return name === null ? null : this.#options.devices.find(name);
-  }
-
-  #numbers(): Map<string, string> {
-    if (this.#byNumber !== null) return this.#byNumber;
-    this.#byNumber = new Map();
-    for (const { name, protocol, lines } of this.#options.devices) {
-      if (protocol !== 'sip') continue;
-      for (const { directoryNumber } of lines) this.#byNumber.set(directoryNumber, name);
-    }
-    return this.#byNumber;
+    return this.#registry.deviceOf(user);
   }
 
   #refusal(peer: Peer, device: Device | null, its: RegisterRequest): string | null {
@@ -445,14 +360,13 @@ export class SipCallManager implements PeerOwner {
   }
 
   #accepted(now: Instant, peer: Peer, m: Request, device: Device, its: RegisterRequest): void {
-    const before = this.#byDevice.get(device.name);
-    const isNew = before === undefined || before.callId !== its.callId;
+    const before = this.#registry.find(device.name);
+    const isNew = before?.callId !== its.callId;
     const third = its.deviceName === '';
     const bulk = this.#options.remotecc !== false && asksForAllLines(m);
-    const contactUri = its.contactUri ?? before?.contactUri ?? '';
-    const registered = this.#keep(now, peer, device, its, contactUri);
+    const registered = this.#registry.keep(now, peer, device.name, its);
     const granted = third ? Math.min(its.expires, this.#expires) : this.#expires;
-    const contacts = contactList(device, its, granted, bulk, isNew && before === undefined);
+    const contacts = contactList(device, its, granted, bulk, before === null);
     const headers = contacts.map((value) => ({ name: 'Contact', value }));
     headers.push({ name: 'Expires', value: String(granted) });
     headers.push({ name: 'Supported', value: 'X-cisco-sis-10.0.0,X-cisco-srtp-fallback,X-cisco-xsi-9.0.1' });
@@ -474,70 +388,42 @@ export class SipCallManager implements PeerOwner {
     this.#ask(registered, welcome(this.#to(registered), device.lines.length, text));
   }
 
-  #keep(now: Instant, peer: Peer, device: Device, its: RegisterRequest, contactUri: string): Registered {
-    const before = this.#byDevice.get(device.name);
-    if (before !== undefined) {
-      this.#watch.touch(before);
-      if (before.peer !== peer && before.peer instanceof TcpPeer) this.#supersede(now, before.peer);
-      before.peer = peer;
-      if (peer instanceof TcpPeer) peer.device = device.name;
-      before.contactUri = contactUri;
-      before.callId = its.callId;
-      return before;
-    }
-    const registered = new Registered(device.name, peer, contactUri, its.callId);
-    this.#byDevice.set(device.name, registered);
-    this.#watch.touch(registered);
-    if (peer instanceof TcpPeer) peer.device = device.name;
-    this.counters.registered++;
-    this.counters.registrations++;
-    this.#event('registered', device.name, peer, {});
-    return registered;
-  }
-
-  /** A device registers once: the older connection is closed. */
-  #supersede(now: Instant, older: TcpPeer): void {
-    this.counters.superseded++;
-    this.#event('superseded', older.device, older, {});
-    older.device = '';
-    older.close(now);
-  }
-
   #unregister(now: Instant, peer: Peer, m: Request, device: Device): void {
-    const registered = this.#byDevice.get(device.name);
+    const registered = this.#registry.find(device.name);
     this.#reply(now, peer, m, 200, 'OK', [{ name: 'Expires', value: '0' }]);
-    if (registered === undefined) return;
+    if (registered === null) return;
     this.counters.unregistrations++;
     this.#event('unregistered', device.name, peer, {});
     this.#release(registered);
   }
 
-  #silent(now: Instant, registered: Registered): void {
-    if (!this.listening) {
-      // A hung process drops nobody.
-      this.#watch.touch(registered);
-      return;
-    }
-    this.counters.silent++;
-    this.#event('lost', registered.device, registered.peer, { reason: 'silent' });
-    this.#release(registered);
-    if (registered.peer instanceof TcpPeer) registered.peer.close(now);
+  registered(device: string, peer: Peer): void {
+    this.counters.registered++;
+    this.counters.registrations++;
+    this.#event('registered', device, peer, {});
   }
 
-  /** Forgets a registration. */
-  #release(registered: Registered): void {
-    if (!this.#byDevice.delete(registered.device)) return;
+  superseded(older: TcpPeer): void {
+    this.counters.superseded++;
+    this.#event('superseded', older.device, older, {});
+  }
+
+  silent({ device, peer }: Registered): void {
+    this.counters.silent++;
     this.counters.registered--;
-    registered.watch?.drop(registered);
-    if (registered.peer instanceof TcpPeer) registered.peer.device = '';
+    this.#event('lost', device, peer, { reason: 'silent' });
+  }
+
+  #release(registered: Registered): void {
+    this.#registry.release(registered);
+    this.counters.registered--;
   }
 
   #calleeOf(number: string): Callee | 'absent' | null {
-    if (!this.#numbers().has(number)) this.#byNumber = null;
-    const name = this.#numbers().get(number);
-    if (name === undefined) return null;
-    const registered = this.#byDevice.get(name);
-    return registered === undefined ? 'absent' : { peer: registered.peer, contactUri: registered.contactUri };
+    const device = this.#registry.deviceOf(number);
+    if (device === null) return null;
+    const registered = this.#registry.find(device.name);
+    return registered === null ? 'absent' : { peer: registered.peer, contactUri: registered.contactUri };
   }
 
   #letterhead(): Letterhead {
