@@ -80,6 +80,7 @@ describe('a broken wall is seen', () => {
     [IMPORTS, 'images/hello/main.ts', `import { x } from 'node:fs';`],
     [IMPORTS, 'lab/dhcp-server.ts', `import { x } from '../firmware/protocols/dhcp.ts';`],
     [IMPORTS, 'lab/dhcp-server.ts', `import { x } from '../device/phone.ts';`],
+    [IMPORTS, 'explain/story.ts', `import { x } from '../firmware/protocols/dhcp.ts';`],
     [IMPORTS, 'fleet/ramp.ts', `import { x } from '../firmware/machine.ts';`],
     [IMPORTS, 'fleet/ramp.ts', `import { x } from '../lab/dhcp-server.ts';`],
     [IMPORTS, 'cli/demo.ts', `import { x } from '../firmware/phone/screen.ts';`],

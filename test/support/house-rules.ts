@@ -125,7 +125,7 @@ export const ROOMS: readonly Room[] = [
     name: 'cli',
     has: /^(cli|web)\//,
     rooms: ['device', 'storage', 'bootloader', ...HAL],
-    files: ['lab/public.ts', 'images/public.ts', 'fleet/public.ts', 'probe/public.ts'],
+    files: ['lab/public.ts', 'images/public.ts', 'fleet/public.ts', 'probe/public.ts', 'explain/public.ts'],
     packages: ['node:*', 'commander', 'yaml'],
   },
 ];
