@@ -118,6 +118,18 @@ describe.each([DNSMASQ, KEA, ISC].map((peer) => [peer.name, peer] as const))('DH
     expect(first![1]).not.toBe('ff:ff:ff:ff:ff:ff');
   });
 
+  it('a server that was restarted, and has forgotten its leases', async () => {
+    boot({ mac: autoMac(0, 0, 6) });
+    await phone.next('dhcp.bound');
+    await server.stop();
+    server = await peer.start(peers, { interface: 'kernel0', nameOnly: NAME_ONLY, lease, renew: RENEW });
+    const shown = states().length;
+    // By ACK it stays, by NAK it asks anew: either way it has an address again before the lease would have run out.
+    const again = () => (states().slice(shown).includes('BOUND') ? true : null);
+    await phone.until('it is bound again', LEASE + 10, again);
+    expect(phone.all('dhcp.lost').every(({ reason }) => reason === 'nak')).toBe(true);
+  });
+
   it('a lease that runs out when the server is gone', async () => {
     boot({ mac: autoMac(0, 0, 4) });
     await phone.next('dhcp.bound');

@@ -66,6 +66,22 @@ describe('what lldpd reads in our announcements', () => {
     expect(via).toContainEqual(['cdp', 'test-switch', expect.any(String)]);
   });
 
+  it('a policy for signalling is taken over, and a changed one too', async () => {
+    const policy = (dscp: string): void =>
+      lldpd.configure(
+        ...['ports', 'port1', 'med', 'policy', 'application', 'voice-signaling'],
+        ...['tagged', 'vlan', String(VOICE_VLAN), 'priority', 'excellent-effort', 'dscp', dscp],
+      );
+    const marked = (dscp: number) => () =>
+      phone.all('marking').some(({ signalling, source }) => source === 'policy' && signalling.dscp === dscp)
+        ? true
+        : null;
+    policy('26');
+    await phone.until('signalling is marked with DSCP 26', 15, marked(26));
+    policy('40');
+    await phone.until('signalling is marked with DSCP 40', 15, marked(40));
+  });
+
   it('the phone is forgotten when it goes', async () => {
     await phone.close();
     await eventually('LLDP says good-bye', 5, () =>

@@ -64,7 +64,7 @@ export async function startKea(peers: PeerNamespace, settings: object, role: str
   const file = peers.path('kea.json');
   writeFileSync(file, JSON.stringify({ Dhcp4: settings }));
   const folder = peers.path('kea');
-  mkdirSync(folder);
+  mkdirSync(folder, { recursive: true });
   const environment = { KEA_PIDFILE_DIR: folder, KEA_LOCKFILE_DIR: folder };
   const daemon = peers.start('Kea', ['kea-dhcp4', '-c', file], environment);
   await daemon.ready('serves', () => (daemon.log.includes('DHCP4_STARTED') ? true : null));
