@@ -28,7 +28,7 @@ beforeAll(() => {
   pki = createLabPki({ host: 'cm1.lab.example', keyKind: 'rsa-1024', now: NOW });
 });
 
-/** Messages on the wire between the phone and its call managers, by name: `> RegisterReq`. */
+/** Messages on the wire between the phone and its call managers, by name, without the long alarm: `> RegisterReq`. */
 class Dialogue {
   readonly lines: string[] = [];
   readonly #streams = new Map<string, FrameStream | MessageStream>();
@@ -41,14 +41,15 @@ class Dialogue {
     if (port === 2000) {
       this.#stream(key, () => new FrameStream()).push(payload, (octets, offset, length) => {
         const m = sccp.parse(octets, offset, length, 22);
-        if (!isMalformed(m)) this.lines.push(`${mark} ${m.type}`);
+        if (!isMalformed(m) && m.type !== 'XMLAlarm') this.lines.push(`${mark} ${m.type}`);
         return true;
       });
     }
     if (port === 5060) {
       this.#stream(key, () => new MessageStream()).push(payload, (octets, offset, length) => {
         const m = sip.parse(octets, offset, length);
-        if (!isMalformed(m)) this.lines.push(`${mark} ${m.kind === 'request' ? m.method : m.status}`);
+        if (isMalformed(m) || sip.headerValue(m, 'CSeq')?.endsWith(' REFER')) return true;
+        this.lines.push(`${mark} ${m.kind === 'request' ? m.method : m.status}`);
         return true;
       });
     }
