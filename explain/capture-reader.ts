@@ -40,7 +40,7 @@ const IF_TSOFFSET = 14;
 
 const LINKTYPE_ETHERNET = 1;
 
-/** A gigabyte of "block" is a file out of step. Key logs are the largest blocks there are. */
+/** A longer block is a file out of step: key logs are the largest there are, some megabytes. */
 const LONGEST_BLOCK = 64 * 1024 * 1024;
 /** tcpdump's own limit is 262,144. */
 const LONGEST_FRAME = 1024 * 1024;

@@ -228,6 +228,15 @@ describe('what the wire does not show is not claimed', () => {
   });
 });
 
+describe('a port that is shut down', () => {
+  it('looks like a DHCP server that does not answer', () => {
+    const { world, capture } = capturedWorld({ lab: { ports: { maximumStations: 1 } } });
+    started(60)(world);
+    expect(ownVerdict(world).cause).toBe('link.down');
+    expect(reportsOn(capture())).toMatchObject([NO_OFFER]);
+  });
+});
+
 describe('secure phones', () => {
   const NOW = Date.UTC(2026, 10, 22) / 1_000;
   let pki: LabPki;
