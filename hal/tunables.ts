@@ -362,6 +362,13 @@ export const TUNABLES = {
     'load tests',
     'a phone that rings this long answers by itself; 0 never',
   ),
+  'media.codecs': choice(
+    'spoken',
+    ['spoken', 'as-model'],
+    'S',
+    'sccp 2.2',
+    'codecs offered over SCCP: G.711, which is spoken, or all that a 7961 lists; one that is not spoken is then refused when a call asks for it',
+  ),
   'media.source': choice(
     'silence',
     ['silence', 'tone'],

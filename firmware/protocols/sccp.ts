@@ -344,7 +344,7 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
         });
         return;
       case 'CapabilitiesReq':
-        this.#send(capabilitiesMessage(this.#options.model, this.#dialect.version));
+        this.#send(capabilitiesMessage(this.#options.model, this.#dialect.version, this.#options.tunables));
         break;
       case 'SoftKeyTemplateRes':
         this.#template = new SoftKeyTemplate(m);

@@ -215,9 +215,16 @@ export function ended(leg: Leg, isLast: boolean): Outgoing[] {
   ];
 }
 
-export function openReceive({ reference }: Leg): Outgoing {
+/** chan-sccp writes mixing mode and direction at version 11 already, and Wireshark reads them there (capture of chan-sccp 4.3.5). */
+function withMixing({ version }: Leg, bodyLength: number): { readonly bodyLength?: number } {
+  return version >= 11 && version < 15 ? { bodyLength } : {};
+}
+
+export function openReceive(leg: Leg): Outgoing {
+  const { reference } = leg;
   return {
     type: 'OpenReceiveChannel',
+    ...withMixing(leg, 108),
     conferenceId: reference,
     passThroughPartyId: reference,
     callReference: reference,
@@ -228,9 +235,11 @@ export function openReceive({ reference }: Leg): Outgoing {
 }
 
 /** Talk to where the other side listens. */
-export function startMedia({ reference }: Leg, to: { readonly address: Ipv4; readonly port: number }): Outgoing {
+export function startMedia(leg: Leg, to: { readonly address: Ipv4; readonly port: number }): Outgoing {
+  const { reference } = leg;
   return {
     type: 'StartMediaTransmission',
+    ...withMixing(leg, 116),
     conferenceId: reference,
     passThroughPartyId: reference,
     callReference: reference,

@@ -42,6 +42,11 @@ const AUDIO_CAPABILITIES = [
   { codec: CODEC.rfc2833, maxFramesPerPacket: 1 },
 ] as const;
 
+/** What this phone really speaks. */
+const SPOKEN_CAPABILITIES = AUDIO_CAPABILITIES.filter(
+  ({ codec }) => codec === CODEC.g711Ulaw || codec === CODEC.g711Alaw,
+);
+
 /** Real media ports are even and in this range. */
 const FIRST_MEDIA_PORT = 16_384;
 const MEDIA_PORTS = 8_192;
@@ -151,8 +156,9 @@ function asciiWithNul(text: string): Uint8Array {
 }
 
 /** The form of capabilities that the phone and the server's version allow: servers of version 0 (FreeSWITCH) know the old one only. */
-export function capabilitiesMessage(model: ModelRow, negotiated: number): Outgoing {
+export function capabilitiesMessage(model: ModelRow, negotiated: number, tunables: TunableValues): Outgoing {
+  const caps = tunables['media.codecs'] === 'as-model' ? AUDIO_CAPABILITIES : SPOKEN_CAPABILITIES;
   return model.sccp.version >= NEWER_PHONES && negotiated >= NEWER_PHONES
-    ? { type: 'UpdateCapabilities', audioCaps: AUDIO_CAPABILITIES }
-    : { type: 'CapabilitiesRes', caps: AUDIO_CAPABILITIES };
+    ? { type: 'UpdateCapabilities', audioCaps: caps }
+    : { type: 'CapabilitiesRes', caps };
 }
