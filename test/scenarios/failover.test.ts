@@ -1,6 +1,9 @@
 /** What phones do when a call manager dies and comes back: the times of lab reports, for both protocols. */
 import { describe, expect, it } from 'vitest';
+import { autoMac, deviceName } from '../../device/identity.ts';
+import { modelNamed } from '../../device/models.ts';
 import { SECOND } from '../../hal/timer.ts';
+import { signallingWorld } from '../support/signalling-world.ts';
 import { TestWorld, type TestWorldOptions } from '../support/test-world.ts';
 
 const PROTOCOLS = ['sccp', 'sip'] as const;
@@ -188,5 +191,73 @@ describe('a call manager whose TCP goes on acknowledging, and says nothing', () 
     expect(seconds).toBeGreaterThanOrEqual(90);
     expect(seconds).toBeLessThanOrEqual(100);
     expect(made.all('failover')).toMatchObject([{ cause: 'keepalive-timeout' }]);
+  });
+});
+
+describe('a survivable gateway', () => {
+  /** The files name the third node as SRST reference, and the first two as call managers. */
+  function withGateway(protocol: Protocol): TestWorld {
+    const reference =
+      '<srstOption>Enable</srstOption><ipAddr1>10.100.0.13</ipAddr1><sipIpAddr1>10.100.0.13</sipIpAddr1></srstInfo>';
+    let made: TestWorld | null = null;
+    const files: NonNullable<TestWorldOptions['lab']>['files'] = ({ name }) => {
+      const octets = made?.lab.configurationFiles.read(name) ?? null;
+      if (octets === null) return null;
+      const text = new TextDecoder().decode(octets);
+      return new TextEncoder().encode(
+        text.replace('<srstOption>Disable</srstOption>', '').replace('</srstInfo>', reference),
+      );
+    };
+    const device = {
+      name: deviceName(autoMac(0, 0, 0)),
+      model: protocol === 'sip' ? '8861' : '7975',
+      deviceType: modelNamed(protocol === 'sip' ? '8861' : '7975')!.deviceType,
+      protocol,
+      callManagers: [0, 1],
+      lines: [{ directoryNumber: '2001', label: '2001', displayName: '2001' }],
+    };
+    made = new TestWorld({ model: device.model, protocol, lab: { callManagers: 3, devices: [device], files } });
+    made.powerOn(0);
+    made.runUntil('registration.accepted');
+    made.run(5);
+    return made;
+  }
+
+  it.each(PROTOCOLS)(
+    'is where the phone goes when no call manager is left, and from where it comes back (%s)',
+    (protocol) => {
+      const made = withGateway(protocol);
+      expect(made.all('config.applied')[0]!.callManagers).toHaveLength(2);
+      kill(made, protocol, 0, 'rst');
+      kill(made, protocol, 1, 'rst');
+      expect(made.runUntil('registration.accepted', 30).host).toBe(NODES[2]);
+      expect(made.all('failover')).toMatchObject([{ from: NODES[0], to: NODES[2] }]);
+      revive(made, protocol, 0, 'rst');
+      expect(made.runUntil('registration.accepted', 300).host).toBe(NODES[0]);
+    },
+  );
+});
+
+describe('over UDP', () => {
+  it('a phone goes to the second call manager when the first is gone, and back when it is there again', () => {
+    const made = world('sip', { lab: { configuration: { transportLayerProtocol: '2' } } });
+    expect(made.all('registration.accepted')[0]).toMatchObject({ transport: 'udp' });
+    kill(made, 'sip', 0, 'fin');
+    // Nobody listens, says ICMP to the next refresh.
+    expect(made.runUntil('registration.accepted', 150).host).toBe(NODES[1]);
+    revive(made, 'sip', 0, 'fin');
+    expect(made.runUntil('registration.accepted', 400).host).toBe(NODES[0]);
+  });
+});
+
+describe('a SIP phone', () => {
+  it('refreshes from the port of its first REGISTER, for as long as it is registered', () => {
+    const { world: made, signals } = signallingWorld({ model: '8861', protocol: 'sip' });
+    made.powerOn(0);
+    made.runUntil('registration.accepted');
+    made.run(3600);
+    const out = signals.filter(({ direction, host }) => direction === 'out' && host === NODES[0]);
+    expect(out.length).toBeGreaterThan(31);
+    expect(new Set(out.map(({ ownPort }) => ownPort)).size).toBe(1);
   });
 });
