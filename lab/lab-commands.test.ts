@@ -48,8 +48,9 @@ describe.each([
 
   it.each(['reset', 'restart', 'apply-config'])('%s', (type) => {
     const { world: made, run } = phone();
+    made.lab.devices.change(NAME, { lines: [{ directoryNumber: '2999', label: '2999', displayName: '' }] });
     expect(run(`${type} ${NAME.toLowerCase()}`)).toEqual([`${type}: ${NAME}`]);
-    made.runUntil('registration.accepted');
+    expect(made.runUntil('registration.accepted').lines).toEqual(['2999']);
     expect(made.all('reset.requested')).toMatchObject([{ kind: type }]);
     expect(run(`${type} all`)).toEqual([`${type}: 1 phones`]);
   });
