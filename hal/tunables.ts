@@ -284,6 +284,14 @@ export const TUNABLES = {
     'a registration so short that its refresh is due within 60 s: refresh all the same, or leave as SIPCC does',
   ),
   'sip.tokenTimeout': number(15, [1, 120], 's', 'I', 'sccp 3.4', 'wait for an answer to a token REFER'),
+  'sip.keepalive': number(
+    0,
+    [0, 3600],
+    's',
+    '?',
+    'discovery 7.7',
+    'REGISTERs with cisco-keep-alive over the registration itself, as over a standby connection, for call managers that know them; 0 none',
+  ),
   'sip.tcpKeepalive': number(
     30,
     [0, 3600],

@@ -213,10 +213,17 @@ export class SipClient implements RegistrationClient {
     for (const binding of this.#bindings) this.#say(now, binding, 'leave');
   }
 
+  /** A registered phone is heard by its refreshes; what is said between them is for those who want it. */
+  #nextProbe(now: Instant): Instant {
+    const { settings, tunables } = this.#options;
+    const seconds = this.#state.kind === 'registered' ? tunables['sip.keepalive'] : settings.timerKeepAliveExpires;
+    return seconds === 0 ? NEVER : now + seconds * SECOND;
+  }
+
   /** Everything that becomes due by the passing of time. */
   #expire(now: Instant): void {
     const state = this.#state;
-    if (state.kind === 'open' && now >= this.#probeAt) {
+    if ((state.kind === 'open' || state.kind === 'registered') && now >= this.#probeAt) {
       this.#probeAt = NEVER;
       this.#transactions.request(now, this.#requests.probe(), { kind: 'probe' });
     }
@@ -246,7 +253,8 @@ export class SipClient implements RegistrationClient {
         else this.#finish({ kind: 'lost', why: purpose.what === 'first' ? 'register-timeout' : 'keepalive-timeout' });
         return;
       case 'probe':
-        if (this.#state.kind === 'open') this.#finish({ kind: 'lost', why: 'keepalive-timeout' });
+        if (this.#state.kind === 'open' || this.#state.kind === 'registered')
+          this.#finish({ kind: 'lost', why: 'keepalive-timeout' });
         return;
       case 'token':
         this.#tokenAnswered('none', 0);
@@ -364,7 +372,7 @@ export class SipClient implements RegistrationClient {
         return;
       case 'probe':
         // A challenge too is said by one who lives.
-        if (m.status < 500) this.#probeAt = now + this.#options.settings.timerKeepAliveExpires * SECOND;
+        if (m.status < 500) this.#probeAt = this.#nextProbe(now);
         else if (this.#state.kind === 'open') this.#finish({ kind: 'lost', why: 'server-error' });
         return;
       case 'token': {
@@ -458,6 +466,7 @@ export class SipClient implements RegistrationClient {
       return;
     }
     this.#enter(REGISTERED);
+    this.#probeAt = this.#nextProbe(now);
     const { settings } = this.#options;
     const [primary] = this.#bindings;
     // Where the primary has registered for all of them, the others have no binding of their own.
