@@ -126,7 +126,7 @@ describe('entry points', () => {
     const { phone, run, said, timeline } = boardsWith(
       payload(
         'onCompletion(operation, result) { say(`${operation} ${result.ok}`); }',
-        `hal.secure.generateKey('lsc', 'ec-p256');`,
+        `hal.secure.generateKey('ec-p256');`,
       ),
     );
     phone.powerOn();
@@ -141,7 +141,7 @@ describe('entry points', () => {
     const { phone, run, said, timeline } = boardsWith(
       payload(
         'onCompletion(operation) { say(`completed ${operation}`); }',
-        `if (record.resetReason === 'power-on') { hal.secure.generateKey('lsc', 'ec-p256'); hal.power.reset('reset'); }`,
+        `if (record.resetReason === 'power-on') { hal.secure.generateKey('ec-p256'); hal.power.reset('reset'); }`,
       ),
     );
     phone.powerOn();

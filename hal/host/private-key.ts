@@ -21,13 +21,29 @@ const CIPHER = 'aes-256-gcm';
 const NONCE_OCTETS = 12;
 const TAG_OCTETS = 16;
 
-export type KeyPairDone = (error: Error | null, publicKey: KeyObject, privateKey: KeyObject) => void;
+export interface KeyPair {
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+}
 
-/** Computed by the host's own threads. */
-export function makeKeyPair(kind: KeyKind, done: KeyPairDone): void {
-  const [algorithm, size] = kind.split('-') as ['rsa' | 'ec', string];
-  if (algorithm === 'ec') generateKeyPair('ec', { namedCurve: `P-${size.slice(1)}` }, done);
-  else generateKeyPair('rsa', { modulusLength: Number(size) }, done);
+const RSA_BITS: Readonly<Record<string, number>> = {
+  'rsa-512': 512,
+  'rsa-1024': 1024,
+  'rsa-2048': 2048,
+  'rsa-3072': 3072,
+  'rsa-4096': 4096,
+};
+const CURVES: Readonly<Record<string, string>> = { 'ec-p256': 'P-256', 'ec-p384': 'P-384', 'ec-p521': 'P-521' };
+
+/** Computed by the host's own threads. Whoever wrote the image may ask for a kind that there is not: that is an error as any other. */
+export function makeKeyPair(kind: KeyKind, done: (error: Error | null, pair: KeyPair | null) => void): void {
+  const namedCurve = CURVES[kind];
+  const modulusLength = RSA_BITS[kind];
+  const made = (error: Error | null, publicKey: KeyObject, privateKey: KeyObject): void =>
+    done(error, error === null ? { publicKey, privateKey } : null);
+  if (namedCurve !== undefined) generateKeyPair('ec', { namedCurve }, made);
+  else if (modulusLength !== undefined) generateKeyPair('rsa', { modulusLength }, made);
+  else done(new Error(`there are no keys of kind ${kind}`), null);
 }
 
 export function seal(secret: Uint8Array, key: KeyObject): Uint8Array {
@@ -57,11 +73,11 @@ export function signBare(
   message: Uint8Array,
   done: (error: Error | null, signature: Uint8Array) => void,
 ): void {
-  if (key.asymmetricKeyType !== 'rsa') {
-    sign(digest, message, key, done);
-    return;
-  }
   try {
+    if (key.asymmetricKeyType !== 'rsa') {
+      sign(digest, message, key, done);
+      return;
+    }
     const hash = createHash(digest).update(message).digest();
     done(null, privateEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, hash));
   } catch (error) {

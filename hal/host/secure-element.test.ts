@@ -10,7 +10,7 @@ import {
 } from 'node:crypto';
 import { createContext, runInContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import type { CompletionResult, Operation } from '../secure.ts';
+import type { CompletionResult, KeyKind, Operation } from '../secure.ts';
 import { VirtualTimeline } from '../virtual/timeline.ts';
 import { writeCertificate } from './certificate-writer.ts';
 import { driveVirtual } from './drive.ts';
@@ -202,6 +202,13 @@ describe('a key that the element has made', () => {
       }
     },
   );
+
+  it('of a kind that there is not is an answer, and holds nobody up', async () => {
+    const kind = 'ec-p999' as KeyKind;
+    await expect(made(SECRET, (secure) => secure.generateKey(kind))).rejects.toThrow(
+      'there are no keys of kind ec-p999',
+    );
+  });
 
   it('is nothing to another element, with one flipped bit, or with the certificate of another key', async () => {
     const { octets, sealed } = await made(SECRET, (secure) => secure.generateKey('ec-p256'));

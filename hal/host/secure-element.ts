@@ -106,13 +106,13 @@ export class HostSecureElement implements SecureElement {
 
   generateKey(kind: KeyKind): Operation {
     return this.#operations.start((finish) => {
-      makeKeyPair(kind, (error, publicKey, privateKey) => {
-        if (error !== null) {
-          finish({ ok: false, reason: error.message });
+      makeKeyPair(kind, (error, pair) => {
+        if (pair === null) {
+          finish({ ok: false, reason: error?.message ?? 'no key' });
           return;
         }
-        const octets = new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
-        finish({ ok: true, octets, sealed: seal(this.#sealingSecret(), privateKey) });
+        const octets = new Uint8Array(pair.publicKey.export({ type: 'spki', format: 'der' }));
+        finish({ ok: true, octets, sealed: seal(this.#sealingSecret(), pair.privateKey) });
       });
     });
   }
