@@ -154,13 +154,26 @@ describe.skipIf(!KAMAILIO_PRESENT || !SIPP_PRESENT)('calls over SIP', () => {
     async (_name, written, mode) => {
       const file = peers.path(`sipp-${mode}.pcapng`);
       const recorder = await Recorder.start(peers, 'kernel0', file);
-      const sipp = await startSipp(peers, SIPP, mode, 'registrar-and-caller');
+      // One that has no room ends its connection with that, which SIPp over TCP takes for a failed call.
+      const full = mode === 'u1' ? await startSipp(peers, SIPP, mode, 'unavailable', 2) : null;
       const one = phone(0, mode === 't1' ? 4101 : 4102, SIPP, written);
       try {
-        await registered(one);
+        one.phone.powerOn();
+        if (full !== null) expect(await full.ended(30)).toBe(0);
+        // The registration, the alarm of the boot, and the call that the phone makes.
+        const sipp = await startSipp(peers, SIPP, mode, 'registrar-and-caller', 3);
+        await one.next('registration.accepted', 60);
         await reaches(one, 'ring-in');
         press(one, ['hookOff']);
         await reaches(one, 'connected');
+        await reaches(one, 'ended');
+        press(one, ['hookOff', '5', '0', '0', '0', '#']);
+        await reaches(one, 'connected');
+        press(one, ['softKey1']);
+        await reaches(one, 'hold');
+        // The key takes effect at once; the other side has to hear of it before the next one is pressed.
+        await sleep(500);
+        press(one, ['softKey3']);
         await reaches(one, 'ended');
         expect(await sipp.ended(20)).toBe(0);
       } finally {

@@ -8,11 +8,12 @@ const OK_HEADERS = `[last_Via:]
 
 /**
  * A registrar of the plain kind: it challenges the first REGISTER and takes the second. Since SIPp takes messages of another Call-ID for another call, a service control
- * NOTIFY and a call go by the Call-ID of the REGISTER, which nothing forbids. The alarm that a phone tells over TCP is a call of its own.
+ * NOTIFY and a call to the phone go by the Call-ID of the REGISTER, which nothing forbids. The alarm that a phone tells over TCP is a call of its own.
  */
 export const REGISTRAR_AND_CALLER = `<?xml version="1.0" encoding="UTF-8"?>
 <scenario name="registrar and caller">
   <recv request="REFER" optional="true" next="alarm"/>
+  <recv request="INVITE" optional="true" next="called"/>
   <recv request="REGISTER"/>
   <send><![CDATA[
 SIP/2.0 401 Unauthorized
@@ -115,6 +116,65 @@ Content-Length: 0
 
 ]]></send>
   <recv response="200" next="end"/>
+  <label id="called"/>
+  <send><![CDATA[
+SIP/2.0 180 Ringing
+${OK_HEADERS}
+Contact: <sip:5000@[local_ip]:[local_port];transport=[transport]>
+Content-Length: 0
+
+]]></send>
+  <send retrans="500"><![CDATA[
+SIP/2.0 200 OK
+${OK_HEADERS}
+Contact: <sip:5000@[local_ip]:[local_port];transport=[transport]>
+Content-Type: application/sdp
+Content-Length: [len]
+
+v=0
+o=user1 53655765 2353687637 IN IP[local_ip_type] [local_ip]
+s=-
+c=IN IP[media_ip_type] [media_ip]
+t=0 0
+m=audio [media_port] RTP/AVP 0
+a=rtpmap:0 PCMU/8000
+
+]]></send>
+  <recv request="ACK"/>
+  <recv request="INVITE"/>
+  <send retrans="500"><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Contact: <sip:5000@[local_ip]:[local_port];transport=[transport]>
+Content-Type: application/sdp
+Content-Length: [len]
+
+v=0
+o=user1 53655765 2353687638 IN IP[local_ip_type] [local_ip]
+s=-
+c=IN IP[media_ip_type] [media_ip]
+t=0 0
+m=audio [media_port] RTP/AVP 0
+a=rtpmap:0 PCMU/8000
+a=recvonly
+
+]]></send>
+  <recv request="ACK"/>
+  <recv request="BYE"/>
+  <send next="end"><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
   <label id="alarm"/>
   <send><![CDATA[
 SIP/2.0 202 Accepted
@@ -182,5 +242,28 @@ ${REGISTER(5, 0, '[field1]\n')}]]></send>
   <recv response="100" optional="true"/>
   <recv response="200"/>
   <Reference variables="contact,granted,date"/>
+</scenario>
+`;
+
+/** A registrar that has no room for a while. */
+export const UNAVAILABLE = `<?xml version="1.0" encoding="UTF-8"?>
+<scenario name="unavailable">
+  <recv request="REFER" optional="true" next="alarm"/>
+  <recv request="REGISTER"/>
+  <send next="end"><![CDATA[
+SIP/2.0 503 Service Unavailable
+${OK_HEADERS}
+Retry-After: 5
+Content-Length: 0
+
+]]></send>
+  <label id="alarm"/>
+  <send><![CDATA[
+SIP/2.0 202 Accepted
+${OK_HEADERS}
+Content-Length: 0
+
+]]></send>
+  <label id="end"/>
 </scenario>
 `;
