@@ -10,10 +10,11 @@ import { earlier, type Instant, MILLISECOND, NEVER } from '../../../hal/timer.ts
 import { parameter, parseAddress } from '../../wire/sip/grammar.ts';
 import { encode, headerValue, type Message, type Request, type Response } from '../../wire/sip/message.ts';
 import { latin1 } from '../../wire/text.ts';
-import type { CallMedia, CallState, CallView } from '../calls.ts';
+import type { CallMedia, CallView } from '../calls.ts';
 import { Acceptance } from './acceptance.ts';
 import { responseTo } from './answer.ts';
 import type { CallIdentity, CallRequests } from './call-requests.ts';
+import { DIALING, ENDED, NEXT, type State, seenState } from './call-state.ts';
 import { contactOf, type Dialog, dialogOfCalled, dialogOfCaller, sequenceOf } from './dialog.ts';
 import { partyOf, sdpOf, sessionOf } from './parties.ts';
 import { type Direction, receives, Session, sends } from './session.ts';
@@ -34,28 +35,6 @@ export interface CallOwner {
   /** Its state or its parties are others now. */
   changed(now: Instant, call: Call): void;
 }
-
-type State =
-  | { readonly kind: 'dialing' }
-  | { readonly kind: 'calling'; readonly invite: Request; readonly ringing: boolean }
-  | { readonly kind: 'cancelling'; readonly invite: Request; readonly said: boolean }
-  | { readonly kind: 'ringing'; readonly invite: Request; readonly tag: string }
-  | { readonly kind: 'connected'; readonly dialog: Dialog }
-  | { readonly kind: 'failed'; readonly state: 'busy' | 'reorder' }
-  | { readonly kind: 'ended' };
-
-const NEXT: Readonly<Record<State['kind'], readonly State['kind'][]>> = {
-  dialing: ['calling', 'failed', 'ended'],
-  calling: ['calling', 'cancelling', 'connected', 'failed', 'ended'],
-  cancelling: ['cancelling', 'ended'],
-  ringing: ['connected', 'ended'],
-  connected: ['ended'],
-  failed: ['ended'],
-  ended: [],
-};
-
-const DIALING: State = Object.freeze({ kind: 'dialing' });
-const ENDED: State = Object.freeze({ kind: 'ended' });
 
 /** Of an INVITE's first CSeq, as REGISTER's. */
 const FIRST_SEQUENCE = 101;
@@ -81,6 +60,8 @@ export class Call {
   #told: Direction = 'sendrecv';
   /** A REFER that hands the call on is under way. */
   #transferring = false;
+  /** The dialog that this side has ended; null until then. */
+  #left: Dialog | null = null;
   /** Digits as they are typed, then the number called; of a call in, who calls. */
   other: string;
 
@@ -120,29 +101,13 @@ export class Call {
   get view(): CallView {
     const { line } = this.identity;
     const [from, to] = this.direction === 'out' ? [line.name, this.other] : [this.other, line.name];
-    return { call: this.id, line: line.instance, state: this.#seen(), direction: this.direction, from, to };
-  }
-
-  #seen(): CallState {
-    const state = this.#state;
-    switch (state.kind) {
-      case 'dialing':
-        return 'off-hook';
-      case 'calling':
-        return state.ringing ? 'ring-out' : 'proceeding';
-      case 'ringing':
-        return 'ring-in';
-      case 'connected': {
-        if (this.#transferring) return 'transfer';
-        if (this.#held) return 'hold';
-        const agreed = this.#session?.agreed ?? null;
-        return agreed !== null && !sends(agreed.direction) ? 'remote-hold' : 'connected';
-      }
-      case 'failed':
-        return state.state;
-      default:
-        return 'ended';
-    }
+    const agreed = this.#session?.agreed ?? null;
+    const state = seenState(this.#state, {
+      held: this.#held,
+      remoteHeld: agreed !== null && !sends(agreed.direction),
+      transferring: this.#transferring,
+    });
+    return { call: this.id, line: line.instance, state, direction: this.direction, from, to };
   }
 
   #enter(now: Instant, state: State): void {
@@ -266,6 +231,9 @@ export class Call {
     if (request.method === 'REFER') this.referred(now, m.status < 300 ? 100 : m.status);
     if (request.method !== 'INVITE') return;
     const state = this.#state;
+    const left = this.#left;
+    // Hung up while an INVITE was under way: its 2xx wants its ACK all the same (13.2.2.4).
+    if (left !== null && m.status >= 200 && m.status < 300) this.#acknowledge(left, sequenceOf(m), null);
     if (state.kind === 'connected') this.#answeredAgain(now, state.dialog, m);
     else if (state.kind === 'calling' || state.kind === 'cancelling') this.#answeredFirst(now, state, m);
   }
@@ -387,6 +355,7 @@ export class Call {
   }
 
   #bye(now: Instant, dialog: Dialog): void {
+    this.#left = dialog;
     this.#owner.request(now, this, this.#owner.requests.within(this.identity, dialog, 'BYE'));
     this.#enter(now, ENDED);
   }

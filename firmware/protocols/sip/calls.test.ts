@@ -326,6 +326,13 @@ describe('a call', () => {
     expect(versions).toEqual(['0', '1', '2']);
   });
 
+  it('ended while it is being held: the 200 to the INVITE has its ACK all the same', () => {
+    const pair = new Pair().connected();
+    pair.soft(pair.ann, 'Hold').soft(pair.ann, 'EndCall').run(2);
+    expect(pair.ann.methods).toEqual(['INVITE', 'ACK', 'INVITE', 'BYE', 'ACK']);
+    expect([pair.ann.states.at(-1), pair.bob.states.at(-1)]).toEqual(['ended', 'ended']);
+  });
+
   it('both sides hold at once: 491, and each tries again', () => {
     const pair = new Pair().connected();
     const { ann, bob } = pair;
