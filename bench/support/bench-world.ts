@@ -11,8 +11,12 @@ export interface BenchWorld {
   readonly registered: () => number;
 }
 
-/** A world with `count` phones of one model, none of them powered. */
-export function benchWorld(count: number, lab: Omit<LabOptions, 'timeline' | 'devices'> = {}): BenchWorld {
+/** A world with `count` phones of one model, none of them powered. @param apart they cannot reach each other, as on protected ports */
+export function benchWorld(
+  count: number,
+  lab: Omit<LabOptions, 'timeline' | 'devices'> = {},
+  apart = true,
+): BenchWorld {
   const model = modelNamed('7975')!;
   const first = autoMac(0, 0, 0);
   const phones = Array.from(
@@ -29,7 +33,7 @@ export function benchWorld(count: number, lab: Omit<LabOptions, 'timeline' | 'de
     epoch: Date.UTC(2026, 10, 22),
     lab: {
       ...lab,
-      protected: true,
+      protected: apart,
       devices: [
         { model: model.name, deviceType: model.deviceType, firstMac: first, count, firstNumber: 200_000, lineCount: 1 },
       ],

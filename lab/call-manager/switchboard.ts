@@ -46,6 +46,8 @@ export class Switchboard {
   /** Who has a directory number: device and line instance. */
   readonly #numbers = new Map<string, { readonly device: string; readonly line: number }>();
   readonly #legs = new Map<string, Leg[]>();
+  /** What each device dialled last. */
+  readonly #dialled = new Map<string, string>();
   #longest = 0;
   #reference = FIRST_REFERENCE;
 
@@ -65,6 +67,7 @@ export class Switchboard {
   leave(device: Device): void {
     for (const one of [...(this.#legs.get(device.name) ?? [])]) this.#end(one);
     this.#legs.delete(device.name);
+    this.#dialled.delete(device.name);
     for (const { directoryNumber } of device.lines) {
       const held = this.#numbers.get(directoryNumber);
       if (held?.device === device.name) this.#numbers.set(directoryNumber, { device: '', line: 0 });
@@ -167,6 +170,15 @@ export class Switchboard {
     this.#route(made);
   }
 
+  #redial(device: Device, line: number, one: Leg | undefined): void {
+    const number = this.#dialled.get(device.name);
+    if (number === undefined) return;
+    if (one?.state === 'dialing') {
+      one.digits = number;
+      this.#route(one);
+    } else this.#dial(device, line, number);
+  }
+
   #onHook(device: Device, reference: number): void {
     const legs = this.#legsOf(device.name);
     const active = legs.find((one) => one.reference === reference) ?? legs.find(hasEar);
@@ -192,6 +204,9 @@ export class Switchboard {
     switch (event) {
       case SOFT_KEY.newCall:
         this.#begin(device, lineInstance);
+        return;
+      case SOFT_KEY.redial:
+        this.#redial(device, lineInstance, one);
         return;
       case SOFT_KEY.answer:
         if (one?.state === 'ring-in') this.#answer(one);
@@ -235,6 +250,7 @@ export class Switchboard {
 
   #route(from: Leg): void {
     const { digits } = from;
+    this.#dialled.set(from.device, digits);
     this.#say(from, ...leg.proceeding(from));
     const entry = this.#numbers.get(digits);
     const why =

@@ -147,6 +147,15 @@ describe('a call', () => {
     expect(statesOf(made, 1).at(-1)).toBe('ended');
   });
 
+  it('is made again by Redial', () => {
+    const made = world();
+    dial(made, 0, '2002');
+    press(made, 0, 'hookOn');
+    expect(statesOf(made, 1).at(-1)).toBe('ended');
+    pressSoftKey(made, 0, 'Redial');
+    expect(statesOf(made, 1).at(-1)).toBe('ring-in');
+  });
+
   it('is transferred: the two others talk on', () => {
     const made = world(3);
     dial(made, 0, '2002');
