@@ -43,7 +43,7 @@ export class LabDesk {
     this.#api?.close();
     this.#lines.close();
     // Else a terminal that is still open keeps the process.
-    process.stdin.unref();
+    process.stdin.destroy();
   }
 
   #typed(command: string): void {

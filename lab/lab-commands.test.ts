@@ -149,6 +149,12 @@ describe('commands', () => {
     expect(world().run('help')).toEqual(commandHelp());
   });
 
+  it('wait until the lab serves, all but help', () => {
+    const commands = new LabCommands({ lab: world().world.lab, model: modelNamed, serving: () => false });
+    expect(errorOf(() => commands.run('nodes'))).toBe('the lab does not serve yet');
+    expect(commands.run('help').lines).toEqual(commandHelp());
+  });
+
   it('are all in docs/lab.md as help prints them', () => {
     const page = readFileSync(new URL('../docs/lab.md', import.meta.url), 'utf8');
     expect(page).toContain(`\n${commandHelp().join('\n')}\n`);

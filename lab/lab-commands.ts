@@ -153,7 +153,8 @@ export class LabCommands {
     const words = line.trim().split(/\s+/);
     const command = COMMANDS.find(({ name }) => name.split(' ').every((word, index) => words[index] === word));
     if (command === undefined) throw new CommandError(`no command "${words.join(' ')}"; help lists them`);
-    if (this.#options.serving?.() === false) throw new CommandError('the lab does not serve yet');
+    if (command.name !== 'help' && this.#options.serving?.() === false)
+      throw new CommandError('the lab does not serve yet');
     return command.run(this, words.slice(command.name.split(' ').length));
   }
 

@@ -23,8 +23,8 @@ function file(name: string, text: string): string {
   return path;
 }
 
-function start(args: readonly string[]): RunningProgram {
-  const program = new RunningProgram(args);
+function start(args: readonly string[], input: 'lines' | 'no-input' = 'lines'): RunningProgram {
+  const program = new RunningProgram(args, input);
   running.push(program);
   return program;
 }
@@ -38,6 +38,22 @@ devices:
       - number: 0100
         label: Reception
 `;
+
+describe('sepia lab', () => {
+  it('goes on without standard input until it is told to stop; of two with one API port the second says so', async () => {
+    const [here, there] = await freeUdpPorts();
+    const nic = (local: number, remote: number) => ['--nic', `udp:127.0.0.1:${local},127.0.0.1:${remote}`];
+    const lab = start(['lab', ...nic(here, there), '--api', '0'], 'no-input');
+    const api = lab.next('lab.api');
+    await lab.next('lab.serving');
+    const { port } = await api;
+    const second = start(['lab', ...nic(there, here), '--api', String(port)], 'no-input');
+    expect(await second.ended).toBe(2);
+    expect(second.errors).toMatch(new RegExp(`^--api ${port}: listen EADDRINUSE`, 'm'));
+    expect(await lab.stop()).toBe(0);
+    running = [];
+  }, 120_000);
+});
 
 describe('sepia lab and a phone on the other end of a wire', () => {
   it('registers what its plan knows; node stop and start lose it to the second node and have it back', async () => {

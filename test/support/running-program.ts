@@ -17,13 +17,15 @@ interface Waiting {
 /** `sepia … --json` that runs beside a test. */
 export class RunningProgram {
   readonly events: ProgramEvent[] = [];
+  /** What it wrote on standard error. */
+  errors = '';
   readonly ended: Promise<number | null>;
   readonly #child: ChildProcess;
   #waiting: Waiting[] = [];
-  #errors = '';
 
-  constructor(args: readonly string[]) {
-    const stdio = ['pipe', 'pipe', 'pipe'] as const;
+  /** @param input `no-input`: standard input is at its end from the beginning */
+  constructor(args: readonly string[], input: 'lines' | 'no-input') {
+    const stdio = [input === 'lines' ? 'pipe' : 'ignore', 'pipe', 'pipe'] as const;
     this.#child = spawn(process.execPath, ['bin/sepia.js', ...args, '--json'], { cwd: ROOT, stdio: [...stdio] });
     let rest = '';
     this.#child.stdout!.on('data', (chunk: Buffer) => {
@@ -32,7 +34,7 @@ export class RunningProgram {
       for (const line of lines) this.#heard(JSON.parse(line) as ProgramEvent);
     });
     this.#child.stderr!.on('data', (chunk: Buffer) => {
-      this.#errors += chunk.toString();
+      this.errors += chunk.toString();
     });
     this.ended = new Promise((resolve) => this.#child.on('close', resolve));
     void this.ended.then(() => {
@@ -46,7 +48,7 @@ export class RunningProgram {
       const failed = (): void => {
         clearTimeout(timer);
         const said = this.events.slice(-20).map((event) => JSON.stringify(event));
-        reject(new Error(`no ${type} ${JSON.stringify(fields)}:\n${said.join('\n')}\n${this.#errors}`));
+        reject(new Error(`no ${type} ${JSON.stringify(fields)}:\n${said.join('\n')}\n${this.errors}`));
       };
       const timer = setTimeout(failed, PATIENCE_MILLISECONDS);
       const wanted = (event: ProgramEvent): boolean =>
