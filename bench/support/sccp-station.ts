@@ -48,6 +48,11 @@ export class SccpStation implements TcpSink {
     this.#socket = network.connectFrom(this.#address, port, this);
   }
 
+  /** On a connection that somebody else opens. */
+  attach(socket: TcpSocket): void {
+    this.#socket = socket;
+  }
+
   input(input: SccpIn): void {
     this.client.process(this.#timeline.now(), input);
     this.#drain();

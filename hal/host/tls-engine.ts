@@ -63,20 +63,23 @@ export class TlsEngine implements Tls {
   /** By the name of the peer. */
   #tickets: Map<string, Ticket> | null = null;
   #sessions: Set<EngineSession> | null = null;
-  /** Of the last session, and what it was made from: to make one costs as much as a handshake, and call managers are spoken to alike. */
-  #context: { readonly key: string; readonly secureContext: SecureContext } | null = null;
 
   constructor(options: TlsEngineOptions) {
     this.#options = options;
   }
 
   open(options: TlsClientOptions): TlsSession {
-    const { resume } = options;
-    const secureContext = this.#clientContext(options);
+    const { certificate, resume } = options;
+    const identity = certificate === null ? null : this.#options.identity(certificate);
+    const secureContext = clientContext(options, identity);
     const ticket = resume === null ? undefined : this.#tickets?.get(resume);
     const take = ticket === undefined ? {} : { session: ticket.session };
     return this.#session({
-      make: (stream) => connect({ socket: stream, secureContext, rejectUnauthorized: false, ...take }),
+      make: (stream) => {
+        // A connection copies what the context has when it is made.
+        if (identity !== null) showCertificate(secureContext, identity);
+        return connect({ socket: stream, secureContext, rejectUnauthorized: false, ...take });
+      },
       peerBefore: ticket?.peerCertificate ?? null,
       remember: resume === null ? null : (fresh) => this.#remember(resume, fresh),
     });
@@ -92,10 +95,9 @@ export class TlsEngine implements Tls {
     });
   }
 
-  /** No session is taken up again, and keys are asked for anew: either would show the peer who the phone was before. */
+  /** No session is taken up again: it would show the peer who the phone was before. */
   forget(): void {
     this.#tickets = null;
-    this.#context = null;
   }
 
   /** As after a power cut: sessions are gone, and none can be taken up again. */
@@ -103,16 +105,6 @@ export class TlsEngine implements Tls {
     for (const session of this.#sessions ?? []) session.destroy();
     this.#sessions = null;
     this.forget();
-  }
-
-  #clientContext(options: TlsClientOptions): SecureContext {
-    const { certificate, versions, ciphers, legacy } = options;
-    const key = JSON.stringify([certificate, versions, ciphers, legacy]);
-    if (this.#context?.key !== key) {
-      const identity = certificate === null ? null : this.#options.identity(certificate);
-      this.#context = { key, secureContext: createSecureContext(contextOptions(options, identity)) };
-    }
-    return this.#context.secureContext;
   }
 
   #session(plan: SessionPlan): EngineSession {
@@ -128,6 +120,38 @@ export class TlsEngine implements Tls {
     if (this.#tickets.size >= REMEMBERED_SESSIONS && !oldest.done) this.#tickets.delete(oldest.value);
     this.#tickets.set(peer, ticket);
   }
+}
+
+/**
+ * Contexts of clients by key, and by what else they are made from. To read a key takes as long as a handshake, and phones of a fleet share keys; the certificate, which is
+ * each phone's own, is put in for each connection.
+ */
+const contextsByKey = new WeakMap<KeyObject, Map<string, SecureContext>>();
+const contextsWithoutKey = new Map<string, SecureContext>();
+
+function clientContext(options: TlsClientOptions, identity: TlsIdentity | null): SecureContext {
+  const contexts = identity === null ? contextsWithoutKey : contextsOf(identity.privateKey);
+  const name = JSON.stringify([options.versions, options.ciphers, options.legacy]);
+  let context = contexts.get(name);
+  if (context === undefined) {
+    context = createSecureContext(contextOptions(options, identity));
+    contexts.set(name, context);
+  }
+  return context;
+}
+
+function contextsOf(key: KeyObject): Map<string, SecureContext> {
+  let contexts = contextsByKey.get(key);
+  if (contexts === undefined) {
+    contexts = new Map();
+    contextsByKey.set(key, contexts);
+  }
+  return contexts;
+}
+
+/** Node has this in every version and describes it in none; `createSecureContext` does no more than call it. */
+function showCertificate({ context }: SecureContext, { certificate }: TlsIdentity): void {
+  (context as { setCert(pem: string): void }).setCert(pem('CERTIFICATE', certificate));
 }
 
 /** What the connections of a listener share; session tickets of one are good for all. */
@@ -149,7 +173,12 @@ function contextOptions(
     minVersion: `TLSv${lowest === '1.0' ? '1' : lowest}` as SecureVersion,
     maxVersion: `TLSv${highest === '1.0' ? '1' : highest}` as SecureVersion,
     ciphers: legacy ? withLegacy(ciphers) : ciphers.join(':'),
-    ...(identity === null ? {} : { key: keyPem(identity.privateKey), cert: pem('CERTIFICATE', identity.certificate) }),
+    ...(identity === null
+      ? {}
+      : {
+          key: identity.privateKey.export({ type: 'pkcs8', format: 'pem' }),
+          cert: pem('CERTIFICATE', identity.certificate),
+        }),
   };
 }
 
@@ -157,18 +186,6 @@ function contextOptions(
 function withLegacy(ciphers: readonly string[]): string {
   const older = ciphers.some((cipher) => !cipher.startsWith('TLS_')) ? [] : ['DEFAULT'];
   return [...ciphers, ...older, '@SECLEVEL=0'].join(':');
-}
-
-/** Phones of a fleet share keys. */
-const keyPems = new WeakMap<KeyObject, string>();
-
-function keyPem(key: KeyObject): string {
-  let text = keyPems.get(key);
-  if (text === undefined) {
-    text = key.export({ type: 'pkcs8', format: 'pem' }).toString();
-    keyPems.set(key, text);
-  }
-  return text;
 }
 
 function pem(label: string, der: Uint8Array): string {
