@@ -39,7 +39,7 @@ describe('a phone of a mixed-mode cluster', () => {
     expect(world.all('tls.handshake').filter(({ role }) => role === 'CCM')).toMatchObject([
       { outcome: 'complete', version, cipher, own: 'mic', role: 'CCM', resumed: false },
     ]);
-    expect(world.all('security.decision').at(-1)).toMatchObject({ role: 'CCM', outcome: 'accepted', by: 'list' });
+    expect(world.all('tls.peer').at(-1)).toMatchObject({ role: 'CCM', outcome: 'accepted', by: 'list' });
     expect(world.statuses()).toContain('CTL and ITL installed');
   });
 });
@@ -125,7 +125,7 @@ describe('a man in the middle', () => {
     const world = peculiarWorld({ callManager: identity() });
     const decision = await world.runHeldUntil('callmanager.connect');
     expect(decision).toMatchObject({ transport: 'tls', outcome: 'failed', reason: `tls.${reason}` });
-    expect(world.all('security.decision').at(-1)).toMatchObject({ role: 'CCM', outcome: 'refused', reason });
+    expect(world.all('tls.peer').at(-1)).toMatchObject({ role: 'CCM', outcome: 'refused', reason });
     expect(world.statuses()).toContain('TLS Error: 10.100.0.11 is not a trusted CCM server');
     await world.runHeld(30);
     expect(world.all('registration.accepted')).toEqual([]);
@@ -140,7 +140,7 @@ describe('a call manager', () => {
     const vouchedFor = [{ certificate: callManager.certificate, roles: [ROLE_CODES['CCM+TFTP']] }];
     const world = peculiarWorld({ callManager, vouchedFor });
     await world.runHeldUntil('registration.accepted');
-    expect(world.all('security.decision')).toMatchObject([
+    expect(world.all('tls.peer')).toMatchObject([
       { role: 'TVS', outcome: 'accepted', by: 'list', port: 2445 },
       { role: 'CCM', outcome: 'accepted', by: 'tvs', port: 2443 },
     ]);
