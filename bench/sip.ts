@@ -4,9 +4,11 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { modelNamed } from '../device/models.ts';
 import { isMalformed } from '../firmware/malformed.ts';
+import type { CallMedia } from '../firmware/protocols/calls.ts';
 import { SipClient } from '../firmware/protocols/sip.ts';
 import { encode, type Message, parse } from '../firmware/wire/sip/message.ts';
 import { judgeRequest } from '../firmware/wire/sip/validity.ts';
+import type { Key } from '../hal/panel.ts';
 import { MILLISECOND, SECOND } from '../hal/timer.ts';
 import { tunableValues } from '../hal/tunables.ts';
 import { SeededRng } from '../hal/virtual/rng.ts';
@@ -21,6 +23,7 @@ const FIRST_MAC = 0x0200_5e00_0000;
 const FIRST_NUMBER = 100_000;
 const PHONES = 40_000;
 const REFRESH_ROUNDS = 3;
+const CALLS = 2_000;
 /** What the lab grants, less the delta. */
 const REFRESH_SECONDS = 115;
 
@@ -115,6 +118,47 @@ function recorded(): { readonly answers: Uint8Array[]; readonly register: Uint8A
   return { answers, register: register! };
 }
 
+/** Audio that goes nowhere: what is measured is signalling. */
+const SILENT: CallMedia = {
+  open: () => ({ address: 0x0a00_0005, port: 16_384 }),
+  send: () => ({ address: 0x0a00_0005, port: 16_384 }),
+  stopSending: () => {},
+  close: () => {},
+  report: () => null,
+};
+
+/** Calls from off-hook to hung up, through the lab: both phones' machines and the switchboard between them. */
+function callAll(pairs: number): BenchRow {
+  const { timeline, network, manager } = world(2 * pairs);
+  const stations = Array.from({ length: 2 * pairs }, (_, k) => {
+    const station = new SipStation(timeline, {
+      mac: FIRST_MAC + k,
+      number: `${FIRST_NUMBER + k}`,
+      media: SILENT,
+      hear: () => {},
+    });
+    station.dial(network);
+    return station;
+  });
+  const press = (station: SipStation | undefined, keys: readonly Key[]) => {
+    for (const key of keys) station!.input({ kind: 'key', key });
+  };
+  const step = () => timeline.runUntil(timeline.now() + SECOND);
+  step();
+  const start = process.cpuUsage();
+  for (let k = 0; k < pairs; k++) press(stations[2 * k], [...`${FIRST_NUMBER + 2 * k + 1}#`] as Key[]);
+  step();
+  for (let k = 0; k < pairs; k++) press(stations[2 * k + 1], ['hookOff']);
+  step();
+  for (let k = 0; k < pairs; k++) press(stations[2 * k], ['hookOn']);
+  step();
+  const used = process.cpuUsage(start);
+  const { answered } = manager.switchboard.counters;
+  if (answered !== pairs || manager.switchboard.legs > 0) throw new Error(`${answered} of ${pairs} calls answered`);
+  const value = (1e6 * pairs) / (used.user + used.system);
+  return { metric: 'calls a second without audio, both phones and the lab', value, unit: '/s' };
+}
+
 /** Heap of client machines that are registered and idle. */
 function clientHeap(answers: readonly Uint8Array[]): BenchRow {
   const count = 5_000;
@@ -179,8 +223,9 @@ function codec(register: Uint8Array): BenchRow[] {
 
 export async function run(): Promise<BenchResult> {
   registerAll(2_000);
+  callAll(200);
   const { answers, register } = recorded();
-  return { name: 'sip', rows: [...registerAll(PHONES), clientHeap(answers), ...codec(register)] };
+  return { name: 'sip', rows: [...registerAll(PHONES), callAll(CALLS), clientHeap(answers), ...codec(register)] };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) console.log(formatBench(await run()));
