@@ -132,12 +132,15 @@ function codeOf(error: unknown): number {
   return code;
 }
 
-/** `sepia demo --json | head` ends with its reader. */
+/** `sepia demo --json | head` ends with its reader. It may be told of that after the command has ended, so this listener stays, once for all commands. */
 function endWhenNobodyReads(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(EXIT.done);
-  });
+  const { stdout } = process;
+  if (!stdout.listeners('error').includes(nobodyReads)) stdout.on('error', nobodyReads);
+}
+
+function nobodyReads(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(EXIT.done);
 }
 
 function withOutput(command: Command): Command {

@@ -176,7 +176,7 @@ describe('reset', () => {
   it('happens when the entry point returns, and its reason survives', () => {
     const { phone, run, said, boards } = boardsWith(
       payload(
-        `onInput() { hal.power.reset('re-ip'); hal.power.reset('keypad'); say('after'); }, onAlarm() { say('alarm'); }`,
+        `onInput() { hal.power.reset('restart'); hal.power.reset('keypad'); say('after'); }, onAlarm() { say('alarm'); }`,
         'say(record.resetReason); hal.timer.arm(hal.timer.now() + 5000000);',
       ),
     );
@@ -186,14 +186,14 @@ describe('reset', () => {
     phone.press('2');
     expect(phone.state).toBe('starting');
     run(RESET_TIME);
-    expect(said()).toEqual(['power-on', 'after', 're-ip']);
+    expect(said()).toEqual(['power-on', 'after', 'restart']);
     expect(boards.types().filter((type) => !type.startsWith('stage.'))).toEqual([
       'power.on',
       'boot.handoff',
       'power.reset',
       'boot.handoff',
     ]);
-    expect(boards.events.find(({ type }) => type === 'power.reset')!.fields).toEqual({ reason: 're-ip' });
+    expect(boards.events.find(({ type }) => type === 'power.reset')!.fields).toEqual({ reason: 'restart' });
   });
 
   it('closes the receive filter', () => {

@@ -16,7 +16,6 @@ export type ResetReason =
   | 'factory-reset'
   | 'fault' // a payload exception; the crash log has the rest
   | 'watchdog'
-  | 're-ip' // Phone-Re-IP
   | 'recovery'; // the recovery payload has installed a load
 
 /** What the board reports about its supply through `EntryPoints.onPower`. */

@@ -1,5 +1,6 @@
 import type { Key } from '../../hal/panel.ts';
 import { earlier, type Instant, NEVER, SECOND } from '../../hal/timer.ts';
+import type { StageName } from '../../hal/trace.ts';
 import { outOfServiceReason, type RegistrationClientOut } from '../protocols/registration-client.ts';
 import type { OutOfServiceReason } from '../wire/sccp/alarm.ts';
 import { CallControl } from './call-control.ts';
@@ -96,12 +97,13 @@ export class CallManagerStage implements Stage {
     this.#contactNext(now);
   }
 
-  undo(now: Instant): void {
+  /** Another VLAN, or the link that was lost, make it a re-IP; what else takes the address away does not. */
+  undo(now: Instant, back?: StageName): void {
     const state = this.#state;
     if (state.kind !== 'idle') {
       state.registration.abort(now);
       if (state.kind === 'registered') this.#lostEvent(state.registration, 'address or link lost');
-      this.#alarm = 'address-lost';
+      this.#alarm = back === 'voice-vlan' ? 're-ip' : 'address-lost';
     }
     for (const standby of this.#standbys ?? []) standby.abort(now);
     this.#standbys = null;

@@ -14,7 +14,6 @@ const ALARM_OF_RESET: Readonly<Record<ResetReason, OutOfServiceReason>> = Object
   'factory-reset': 'initialized',
   fault: 'abort',
   watchdog: 'abort',
-  're-ip': 're-ip',
   recovery: 'initialized',
 });
 

@@ -116,7 +116,8 @@ export class Sequencer {
 
   /** Undoes the stages after `target`, the latest first. The target itself keeps what is still good and is entered again. */
   #rewind(now: Instant, target: number, last: number): void {
-    for (let index = last; index > target; index--) this.#stages[index]!.undo(now);
+    const back = this.#stages[target]!.name;
+    for (let index = last; index > target; index--) this.#stages[index]!.undo(now, back);
   }
 
   #enter(now: Instant, index: number): void {

@@ -35,7 +35,6 @@ const RESTART_CAUSES: Readonly<Record<ResetReason, string>> = {
   'factory-reset': 'Initialized',
   fault: 'Phone-Abort',
   watchdog: 'Phone-Abort',
-  're-ip': 'Phone-Re-IP',
   recovery: 'Initialized',
 };
 

@@ -29,8 +29,8 @@ export interface Stage {
   readonly screenText: string | null;
   /** Begins, or begins again after a failure; what is still good from the last try is kept. */
   enter(now: Instant): void;
-  /** Gives up everything this stage holds: an earlier stage has to be repeated. */
-  undo(now: Instant): void;
+  /** Gives up everything this stage holds. @param back the earlier stage that the phone goes back to, when that is why */
+  undo(now: Instant, back?: StageName): void;
   dispatch(now: Instant, emit: (output: StageOutput) => void): void;
   pollAt(): Instant;
 }

@@ -107,6 +107,13 @@ describe('a bad value gets one sentence and exit code 2', () => {
     expect(await main(['nonsense'])).toBe(2);
     expect(await main(['demo', '--nonsense'])).toBe(2);
   });
+
+  it('commands one after the other in one program leave one listener behind', async () => {
+    await main(['tunables', '--quiet']);
+    const listening = process.stdout.listenerCount('error');
+    for (let run = 0; run < 12; run++) await main(['tunables', '--quiet']);
+    expect(process.stdout.listenerCount('error')).toBe(listening);
+  });
 });
 
 describe('what the machine does not have, and what is refused', () => {

@@ -58,7 +58,6 @@ describe('a reset', () => {
     ['factory settings', (world) => world.phone.reset('factory-reset'), 'Initialized'],
     ['a fault of the load', (world) => world.phone.reset('fault'), 'Phone-Abort'],
     ['the watchdog', (world) => world.phone.reset('watchdog'), 'Phone-Abort'],
-    ['another address by the settings', (world) => world.phone.reset('re-ip'), 'Phone-Re-IP'],
     ['a new load', (world) => world.phone.reset('load-update'), 'Reset-Reset'],
     ['a load that recovery has fetched', (world) => world.phone.reset('recovery'), 'Initialized'],
   ])('by %s', (_how, act, reason) => {
@@ -86,6 +85,16 @@ describe('without a reset', () => {
       },
       'IP-address-lost',
       { dhcp: { leaseSeconds: 120 } },
+    ],
+    ['the switch names another voice VLAN', (world) => world.lab.setVoiceVlan(200), 'Phone-Re-IP', { vlans: [200] }],
+    [
+      'the cable is pulled and put back',
+      (world) => {
+        world.lab.unplug(0);
+        world.run(5);
+        world.lab.plug(0);
+      },
+      'Phone-Re-IP',
     ],
   ])('%s', (_what, act, reason, lab) => {
     expect(alarmAfter(act, lab)).toBe(`Last=${reason}`);
