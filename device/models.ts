@@ -104,7 +104,7 @@ const TOUCH_797X = {
   screen: { rows: 10, columns: 34 }, // [?]
 } as const satisfies Partial<ModelRow>;
 
-/** 7905, 7912, 7940, 7960: Cisco's own inline power, CDP alone, TFTP alone, no identity trust list. */
+/** 7905, 7912, 7940, 7960: Cisco's own inline power, CDP alone, TFTP alone, no identity trust list. That it is these which ask for their load over SCCP is [?]. */
 const FIRST_79XX = {
   power: { class: null, consumptionMilliwatts: 6_300, requestedMilliwatts: [], lldpTenthsOfWatt: 0 },
   cdp: { capabilities: HOST, taggedToo: true },
@@ -216,7 +216,13 @@ function modelGigabit79x1(name: string, type: number, lines: number): ModelRow {
 
 function modelFirst79xx(name: string, type: number, lines: number): ModelRow {
   const productId = `CP-${name}G`;
-  const sccp = { version: 11, headerVersion: 'zero', features: [0x00, 0x60, 0x85], instance: 1 } as const;
+  const sccp = {
+    version: 11,
+    headerVersion: 'zero',
+    features: [0x00, 0x60, 0x85],
+    instance: 1,
+    asksForLoad: true,
+  } as const;
   const identity = { ...named(name, productId), ...FIRST_79XX, deviceType: type, lines, sccp };
   return {
     ...identity,
@@ -236,7 +242,7 @@ function modelSingleLine79xx(name: string, type: number, load: string): ModelRow
     protocols: ['sccp'],
     loads: { sccp: load },
     dhcp: { vendorClass: `Cisco Systems, Inc. IP Phone ${name}`, parameterRequestList: CLASSIC_REQUESTS },
-    sccp: { version: 8, headerVersion: 'zero', features: [0x00, 0x60, 0x85], instance: 1 }, // features [?]
+    sccp: { version: 8, headerVersion: 'zero', features: [0x00, 0x60, 0x85], instance: 1, asksForLoad: true }, // features [?]
     screen: { rows: 2, columns: 20 }, // [?]
   };
 }

@@ -58,6 +58,8 @@ export interface ModelRow {
     /** The feature octets of Register, body offsets 41 to 43. */
     readonly features: readonly [number, number, number];
     readonly instance: number;
+    /** Asks the call manager which load it should have; others read that in the configuration file. */
+    readonly asksForLoad?: true;
   };
   /** Null where it has no SIP load. What follows from the load's version is the load's own. */
   readonly sip: {

@@ -251,6 +251,13 @@ export const TUNABLES = {
     'sccp 3.1',
     'wait for an answer to the last of them: 3 x 30 s of silence, and the phone re-homes',
   ),
+  'sccp.namedLoad': choice(
+    'unless-in-file',
+    ['unless-in-file', 'always', 'ignore'],
+    '?',
+    'sccp 2.1',
+    'whether an old phone fetches the load that the call manager names: unless its configuration names one, always, or never',
+  ),
   'sccp.rejectWait': number(45, [1, 600], 's', 'I', 'sccp 3.2', 'wait after RegisterReject'),
   'sccp.standbyKeepalive': number(60, [1, 600], 's', 'D', 'sccp 3.1', 'keepalive interval before any RegisterAck'),
   'sccp.tokenTimeout': number(15, [1, 120], 's', 'I', 'sccp 3.4', 'wait for an answer to RegisterTokenReq'),

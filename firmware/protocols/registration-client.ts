@@ -72,6 +72,8 @@ export type RegistrationClientOut =
   | { readonly kind: 'rejected'; readonly text: string; readonly waitSeconds?: number }
   | { readonly kind: 'lost'; readonly why: LostWhy; readonly unknownId?: number; readonly waitSeconds?: number }
   | { readonly kind: 'unregistered' }
+  /** The server names another load than the one that runs. */
+  | { readonly kind: 'load'; readonly load: string }
   /** The server has a call for the phone: stay, ask again later. */
   | { readonly kind: 'unregister-refused' }
   | { readonly kind: 'token'; readonly answer: 'granted' | 'refused' | 'none'; readonly waitSeconds: number }

@@ -43,7 +43,7 @@ function line(lineInstance: number, dirNumber: string, label = ''): sccp.Outgoin
 
 /** A server that answers at once, in CUCM's order, up to the state wanted. */
 function registered(model = '7975', tunables: Partial<TunableValues> = {}): Dialogue {
-  const d = new Dialogue(model, tunables).begin().say(ACK, CAPABILITIES);
+  const d = new Dialogue(model, tunables).begin().say(ACK, CAPABILITIES, { type: 'VersionRes' });
   d.say({ type: 'ButtonTemplateRes', buttons: [{ instance: 1, type: 9 }] }, KEYS, SETS, { type: 'ConfigStatRes' });
   d.say(line(1, '2001'), { type: 'ForwardStatRes' }, { type: 'DefineTimeDate' });
   expect(d.client.state).toBe('registered');
@@ -197,8 +197,8 @@ describe('registration', () => {
   ])('%s speaks with a server of version %i version %i, header %i', (model, offered, version, header) => {
     const d = new Dialogue(model).begin();
     d.took();
-    d.say({ ...ACK, protocolVer: offered } as sccp.Outgoing, CAPABILITIES);
-    expect(d.sent[0]).toMatchObject({
+    d.say({ ...ACK, protocolVer: offered } as sccp.Outgoing, CAPABILITIES).at(3);
+    expect(d.sent.find(({ type }) => type === 'UpdateCapabilities' || type === 'CapabilitiesRes')).toMatchObject({
       type: version >= 15 ? 'UpdateCapabilities' : 'CapabilitiesRes',
       headerVersion: header,
     });
@@ -219,6 +219,55 @@ describe('registration', () => {
     expect(register).toMatchObject({ bodyLength: 68, headerVersion: 0, protocolVer: 11, instance: 1 });
     expect(ipPort).toMatchObject({ type: 'IpPort' });
     expect((ipPort as sccp.MessageOf<'IpPort'>).rtpMediaPort % 2).toBe(0);
+  });
+
+  it('of an old phone asks for its load before it says what it can do', () => {
+    const d = new Dialogue('7960').begin();
+    d.took();
+    d.say(ACK).say(CAPABILITIES);
+    expect(d.took()).toEqual(['VersionReq']);
+    d.say({ type: 'VersionRes', version: 'P0030801SR02' });
+    expect(d.took()).toEqual(['CapabilitiesRes', 'HeadsetStatus', 'ButtonTemplateReq']);
+    d.say(CAPABILITIES);
+    expect(d.took()).toEqual(['CapabilitiesRes']);
+    expect(d.heard()).toEqual([]);
+  });
+
+  it('of an old phone does not wait for ever to be told its load', () => {
+    const d = new Dialogue('7960', { 'sccp.answerTimeout': 2 }).begin();
+    d.took();
+    d.say(ACK, CAPABILITIES).at(1.9);
+    expect(d.took()).toEqual(['VersionReq']);
+    d.at(2);
+    expect(d.took()).toEqual(['CapabilitiesRes', 'HeadsetStatus', 'ButtonTemplateReq']);
+    d.say({ type: 'VersionRes', version: 'P00308010200' });
+    expect(d.heard()).toEqual([{ kind: 'load', load: 'P00308010200' }]);
+  });
+
+  it('of an old phone asks for its load though nobody asks for capabilities', () => {
+    const d = new Dialogue('7960').begin();
+    d.took();
+    d.say(ACK).at(3);
+    expect(d.took()).toEqual(['VersionReq']);
+    d.say(CAPABILITIES);
+    expect(d.took()).toEqual([]);
+    d.at(6);
+    expect(d.took()).toEqual(['CapabilitiesRes', 'HeadsetStatus', 'ButtonTemplateReq']);
+  });
+
+  it.each([
+    ['', []],
+    ['P0030801SR02', []],
+    ['P00308010200', [{ kind: 'load', load: 'P00308010200' }]],
+  ])('tells of the load "%s" that is named when it is another', (version, told) => {
+    const d = new Dialogue('7960').begin().say(ACK, CAPABILITIES, { type: 'VersionRes', version });
+    expect(d.heard()).toEqual(told);
+  });
+
+  it('knows its own load where the field was too short for the name', () => {
+    const d = new Dialogue('7912').begin().say(ACK, CAPABILITIES);
+    d.say({ type: 'VersionRes', version: 'CP7912080004SCCP' }, { type: 'VersionRes', version: 'CP7912080004SCC' });
+    expect(d.heard()).toEqual([]);
   });
 
   it('carries the version stamp of the configuration', () => {

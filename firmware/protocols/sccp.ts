@@ -72,6 +72,8 @@ export type SccpOut =
   /** `unknownId` with `invalid-message`. */
   | { readonly kind: 'lost'; readonly why: LostWhy; readonly unknownId?: number }
   | { readonly kind: 'unregistered' }
+  /** The server names another load than the one that runs. */
+  | { readonly kind: 'load'; readonly load: string }
   /** The server has a call for the phone: stay, ask again later. */
   | { readonly kind: 'unregister-refused' }
   | { readonly kind: 'token'; readonly answer: 'granted' | 'refused' | 'none'; readonly waitSeconds: number }
@@ -111,6 +113,8 @@ const OVER: State = Object.freeze({ kind: 'over' });
 
 /** A keepalive later than this is reported: the phone, or what runs it, has no time. */
 const LATE: Duration = SECOND;
+/** Octets of the load's name in VersionRes. */
+const LOAD_FIELD = 16;
 /** Longest keepalive interval believed: a day. */
 const MAX_INTERVAL_SECONDS = 86_400;
 
@@ -344,7 +348,11 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
         });
         return;
       case 'CapabilitiesReq':
-        this.#send(capabilitiesMessage(this.#options.model, this.#dialect.version, this.#options.tunables));
+        if (this.#state.kind === 'dialogue') this.#state.dialogue.capabilitiesAsked((answer) => this.#send(answer));
+        else this.#send(this.#capabilities());
+        break;
+      case 'VersionRes':
+        this.#loadNamed(m.version);
         break;
       case 'SoftKeyTemplateRes':
         this.#template = new SoftKeyTemplate(m);
@@ -364,6 +372,18 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
         break;
     }
     if (this.#state.kind === 'dialogue') this.#answered(now, this.#state.dialogue, m);
+  }
+
+  #capabilities(): sccp.Outgoing {
+    return capabilitiesMessage(this.#options.model, this.#dialect.version, this.#options.tunables);
+  }
+
+  /** A name that fills the field may have been cut there. */
+  #loadNamed(name: string): void {
+    const { load, model } = this.#options;
+    if (model.sccp.asksForLoad === undefined) return;
+    const same = name.length >= LOAD_FIELD - 1 ? load.startsWith(name) : load === name;
+    if (name !== '' && !same) this.#out.push({ kind: 'load', load: name });
   }
 
   #takeOther(now: Instant, m: sccp.Message): void {
@@ -386,7 +406,7 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
     this.#unanswered = 0;
     this.#missedAt = NEVER;
     this.#dateTemplate = ack.dateTemplate;
-    const dialogue = new Dialogue(this.#dialect.version);
+    const dialogue = new Dialogue(this.#dialect.version, this.#capabilities(), model.sccp.asksForLoad === true);
     this.#enter({ kind: 'dialogue', dialogue, giveUpAt: NEVER });
     this.#advance(now, dialogue);
   }

@@ -236,6 +236,9 @@ export class CallManagerStage implements Stage {
       case 'call':
         this.#calls.take(now, out.call);
         return;
+      case 'load':
+        this.#loadOrdered(now, registration, out.load);
+        return;
       case 'token':
         return;
     }
@@ -252,6 +255,19 @@ export class CallManagerStage implements Stage {
     const xml = outOfServiceXml(this.#phone, reason, this.#lostConnection);
     const alarm = { reason, unknownId: this.#unknownId, ...(xml === null ? {} : { xml }) } as const;
     registration.process(now, { kind: 'register', alarm, versionStamp: configuration!.versionStamp });
+  }
+
+  /** The phone leaves for the load, and comes again with it, or without when it was refused. */
+  #loadOrdered(now: Instant, registration: Registration, load: string): void {
+    const { hal, facts } = this.#phone;
+    const rule = hal.tunables['load.update'] === 'ignore' ? 'ignore' : hal.tunables['sccp.namedLoad'];
+    if (rule === 'ignore' || (rule === 'unless-in-file' && facts.configuration!.load !== null)) return;
+    if (this.#state.kind !== 'contacting' || facts.orderedLoad?.load === load) return;
+    facts.orderedLoad = { load, tried: false };
+    registration.close(now);
+    this.#list.beginBehind(registration.place.index - 1);
+    this.#outputs.push({ kind: 'failed', reason: 'load.ordered', retry: { at: now, from: 'configuration' } });
+    this.#toIdle(now);
   }
 
   #registered(now: Instant, registration: Registration, accepted: Registered): void {

@@ -26,7 +26,16 @@ export class LoadUpdateStage implements Stage {
 
   enter(now: Instant): void {
     this.#giveUp(now);
-    this.#configuration.enter(now);
+    const { facts } = this.#phone;
+    const ordered = facts.orderedLoad;
+    if (ordered === null || ordered.tried) {
+      facts.orderedLoad = null;
+      this.#configuration.enter(now);
+      return;
+    }
+    // The configuration stands: it is the call manager that wants another load.
+    ordered.tried = true;
+    this.#fetch(now, ordered.load, { kind: 'done' });
   }
 
   undo(now: Instant): void {
@@ -55,14 +64,18 @@ export class LoadUpdateStage implements Stage {
   /** False when there is nothing to upgrade to. */
   #begin(now: Instant, answer: StageOutput): boolean {
     const { hal, boot, facts } = this.#phone;
-    const { load = null, loadServer = null } = facts.configuration ?? {};
+    const { load = null } = facts.configuration ?? {};
     facts.loadRejected = false;
     // The last good configuration is used when no server answers: none would have the load either.
     const isCached = answer.reason === 'config.cached';
     if (load === null || load === boot.load || isCached || hal.tunables['load.update'] === 'ignore') return false;
-    this.#answer = answer;
-    this.#update.begin(now, load, loadServer);
+    this.#fetch(now, load, answer);
     return true;
+  }
+
+  #fetch(now: Instant, load: string, answer: StageOutput): void {
+    this.#answer = answer;
+    this.#update.begin(now, load, this.#phone.facts.configuration?.loadServer ?? null);
   }
 
   #giveUp(now: Instant): void {

@@ -61,6 +61,8 @@ export interface Facts {
   ownConfiguration: boolean;
   /** The load update's: the load that the configuration names is not for this hardware. The call manager is told. */
   loadRejected: boolean;
+  /** The call manager stage's: another load, which a call manager has named over SCCP; the load update says when it has tried it. */
+  orderedLoad: { readonly load: string; tried: boolean } | null;
 }
 
 /** The DHCP state of a phone whose VLAN is not decided. */
@@ -80,6 +82,7 @@ export function noFacts(): Facts {
     capf: null,
     ownConfiguration: false,
     loadRejected: false,
+    orderedLoad: null,
   };
 }
 

@@ -1,7 +1,7 @@
 /**
- * What a phone asks once its Register is accepted, in the order of real phones: capabilities, templates, status of the device, then of each
- * line, forward, speed dial, feature and service button, and the time last. Some servers never answer some of it, so every wait
- * has an end; what comes late or unasked is taken all the same.
+ * What a phone asks once its Register is accepted, in the order of real phones: capabilities (with an old phone's question for its load in between), templates,
+ * status of the device, then of each line, forward, speed dial, feature and service button, and the time last. Some servers never answer some of it, so every
+ * wait has an end; what comes late or unasked is taken all the same.
  */
 import { BUTTON } from '../../wire/sccp/codes.ts';
 import { shown } from '../../wire/sccp/labels.ts';
@@ -38,6 +38,7 @@ interface Step {
 const MAX_KEPT = 128;
 
 const CAPABILITIES: Step = { request: null, answers: ['CapabilitiesReq'] };
+const LOAD: Step = { request: { type: 'VersionReq' }, answers: ['VersionRes'] };
 const BUTTONS: Step = { request: { type: 'ButtonTemplateReq' }, answers: ['ButtonTemplateRes'] };
 const SOFT_KEYS: Step = { request: { type: 'SoftKeyTemplateReq' }, answers: ['SoftKeyTemplateRes'] };
 const SOFT_KEY_SETS: Step = { request: { type: 'SoftKeySetReq' }, answers: ['SoftKeySetRes'] };
@@ -45,6 +46,9 @@ const STATUS: Step = { request: { type: 'ConfigStatReq' }, answers: ['ConfigStat
 const TIME: Step = { request: { type: 'TimeDateReq' }, answers: ['DefineTimeDate'] };
 
 const FIRST_STEPS: readonly Step[] = [CAPABILITIES, BUTTONS, SOFT_KEYS, SOFT_KEY_SETS, STATUS];
+
+/** Old phones ask for their load between the server's CapabilitiesReq and their answer to it. */
+const FIRST_STEPS_OF_OLD: readonly Step[] = [CAPABILITIES, LOAD, ...FIRST_STEPS.slice(1)];
 
 /** Version from which FeatureStatReq says what the phone can show. */
 const FEATURE_CAPABILITIES_SINCE = 15;
@@ -99,7 +103,9 @@ function statusSteps(buttons: readonly SccpButton[], version: number): Step[] {
 /** Lives from RegisterAck to registered, and is dropped then. */
 export class Dialogue {
   readonly #version: number;
-  #steps: readonly Step[] = FIRST_STEPS;
+  readonly #firstSteps: readonly Step[];
+  #steps: readonly Step[];
+  readonly #capabilities: Outgoing;
   #next = 0;
   #awaited: readonly MessageName[] = [];
   #buttons: readonly SccpButton[] | null = null;
@@ -108,15 +114,29 @@ export class Dialogue {
   userName = '';
   serverName = '';
 
-  /** @param version the negotiated one */
-  constructor(version: number) {
+  /** What the phone can do was asked, and is said once its load is known. */
+  #owesCapabilities = false;
+
+  /**
+   * @param version the negotiated one
+   * @param capabilities what the phone can do
+   * @param asksForLoad the model asks which load it should have
+   */
+  constructor(version: number, capabilities: Outgoing, asksForLoad: boolean) {
     this.#version = version;
+    this.#capabilities = capabilities;
+    this.#firstSteps = asksForLoad ? FIRST_STEPS_OF_OLD : FIRST_STEPS;
+    this.#steps = this.#firstSteps;
   }
 
   /**
    * Goes on to the next request. Returns what is to be sent now; `finished` when the last answer is in or was waited for in vain.
    */
   advance(send: (m: Outgoing) => void): 'waiting' | 'finished' {
+    if (this.#owesCapabilities && this.#awaited === LOAD.answers) {
+      this.#owesCapabilities = false;
+      send(this.#capabilities);
+    }
     while (this.#next < this.#steps.length || this.#extend()) {
       const step = this.#steps[this.#next++]!;
       if (step === BUTTONS) send({ type: 'HeadsetStatus' });
@@ -135,10 +155,17 @@ export class Dialogue {
 
   /** The steps that hang on the button template, once; a server without one has a single line. */
   #extend(): boolean {
-    if (this.#steps !== FIRST_STEPS) return false;
+    if (this.#steps !== this.#firstSteps) return false;
     this.#steps = statusSteps(this.#buttons ?? [{ instance: 1, type: BUTTON.line }], this.#version);
     this.#next = 0;
     return true;
+  }
+
+  /** The server asks what the phone can do: an old phone that has yet to ask for its load answers after that. */
+  capabilitiesAsked(send: (m: Outgoing) => void): void {
+    if (this.#steps === FIRST_STEPS_OF_OLD && this.#next <= FIRST_STEPS_OF_OLD.indexOf(LOAD) + 1)
+      this.#owesCapabilities = true;
+    else send(this.#capabilities);
   }
 
   /** Keeps what the message tells. */
