@@ -71,6 +71,13 @@ export class AddressSight {
     }
   }
 
+  /** Whether the phone begins this step with that message, though nothing has taken its address away. */
+  startsAfresh(message: dhcp.Message, sight: Sight): boolean {
+    if (this.address === null || this.#leaseEnds <= sight.at) return false;
+    const { messageType } = message.options;
+    return messageType === dhcp.DISCOVER || (messageType === dhcp.REQUEST && isInitReboot(message));
+  }
+
   arp(message: arp.Packet, fromPhone: boolean, sight: Sight): void {
     const { operation, senderProtocol, targetProtocol } = message;
     this.#story.message(fromPhone ? 'phone' : 'network', labelOf(message), arp.describe(message), sight);
@@ -152,9 +159,8 @@ export class AddressSight {
     }
   }
 
-  /** INIT-REBOOT begins without DISCOVER (RFC 2131 section 3.2); a renewal is no step. */
-  #request({ ciaddr, options }: dhcp.Message, sight: Sight): 'started' | null {
-    if (ciaddr !== 0 || options.serverIdentifier !== undefined || this.#story.is('address')) return null;
+  #request(message: dhcp.Message, sight: Sight): 'started' | null {
+    if (!isInitReboot(message) || this.#story.is('address')) return null;
     this.address = null;
     this.#enter(sight);
     this.#unanswered = 1;
@@ -221,6 +227,11 @@ function optionsText(options: dhcp.Options): string {
     else if (name === 'maximumMessageSize') parts.push(`${name} ${value}`);
   }
   return parts.join(', ');
+}
+
+/** A REQUEST without DISCOVER and OFFER before it (RFC 2131 section 4.3.2); a renewal is no step. */
+function isInitReboot({ ciaddr, options }: dhcp.Message): boolean {
+  return ciaddr === 0 && options.serverIdentifier === undefined;
 }
 
 function serverOf({ options, siaddr }: dhcp.Message): Ipv4 {

@@ -13,6 +13,7 @@ import { HttpSight } from './http-sight.ts';
 import { ManagerTalks } from './manager-talks.ts';
 import type { Packet } from './packet.ts';
 import { RegistrationSight } from './registration-sight.ts';
+import { Restarts } from './restarts.ts';
 import type { Sight, Story } from './story.ts';
 import { TftpSight } from './tftp-sight.ts';
 
@@ -34,11 +35,15 @@ export class PhoneJudge {
   /** Names in DNS without an answer, and addresses by name. */
   readonly #questions = new Map<string, Sight>();
   readonly #names = new Map<string, Ipv4>();
+  readonly #restarts: Restarts;
+  /** To a call manager, since it started. */
+  #hasTurned = false;
   #isRouted = false;
 
   constructor(mac: Mac, story: Story) {
     this.#mac = mac;
     this.#story = story;
+    this.#restarts = new Restarts(story);
     this.#discovery = new DiscoverySight(story);
     this.#address = new AddressSight(story);
     this.#files = new FileSteps(story);
@@ -127,9 +132,17 @@ export class PhoneJudge {
   }
 
   #dhcp(message: dhcp.Message, sight: Sight): void {
+    if (this.#address.startsAfresh(message, sight)) this.#startedAfresh(sight);
     const change = this.#address.dhcp(message, sight);
     if (change === 'started') this.#registration.over(sight);
     if (change === 'bound') this.#story.enter('tftp-server', sight);
+  }
+
+  #startedAfresh(sight: Sight): void {
+    const turned = this.#hasTurned || this.#unreachedManagers().length > 0;
+    this.#hasTurned = false;
+    if (turned) this.#restarts.forget();
+    else if (this.#story.is('call-manager')) this.#restarts.began(sight);
   }
 
   #uses(address: Ipv4, sight: Sight): void {
@@ -185,6 +198,7 @@ export class PhoneJudge {
   }
 
   #turnsToManagers(sight: Sight): void {
+    this.#hasTurned = true;
     if (this.#registration.isRegistered) return;
     this.#files.passed(sight);
   }

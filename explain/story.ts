@@ -84,17 +84,22 @@ export class Story {
     }
   }
 
-  /** @param detail what was learned, where no other event says it */
-  leave(outcome: StageOutcome, reason: string | undefined, sight: Sight, detail?: string): void {
+  /** @param detail what was learned, where no other event says it @param frames those that show it, where they are not the step's own */
+  leave(
+    outcome: StageOutcome,
+    reason: string | undefined,
+    sight: Sight,
+    detail?: string,
+    frames: readonly number[] = [...this.#first, ...this.#last],
+  ): void {
     const stage = this.#stage;
     if (stage === null) throw new Error('no step is open');
     this.#stage = null;
-    const frames = [...this.#first, ...this.#last];
     this.#listener.event({
       at: sight.at,
       phone: this.phone,
       type: 'stage.leave',
-      frames: frames.length === 0 ? [sight.frame] : frames,
+      frames: frames.length === 0 ? [sight.frame] : [...frames],
       stage,
       outcome,
       ...(reason === undefined ? {} : { reason }),

@@ -66,6 +66,14 @@ const CAUSES: Readonly<Record<string, Cause>> = {
     text: "The phone's software looped and was stopped.",
     lookAt: ['the crash log (sepia flash info)', 'the image'],
   },
+  'phone.restarts': {
+    text: 'The phone starts again and again after the configuration file, before it turns to a call manager.',
+    lookAt: [
+      'the configuration file, and what in it the load does not survive',
+      "the load, and the phone's crash log (sepia flash info)",
+      'the power and the link of its port',
+    ],
+  },
   'shard.out-of-memory': {
     text: 'The shard in which the phone ran needed more memory than it may have, again and again.',
     lookAt: ['the image: does it leak?', '--heap', '--shards, for fewer phones in each'],

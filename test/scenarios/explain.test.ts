@@ -228,6 +228,44 @@ describe('what the wire does not show is not claimed', () => {
   });
 });
 
+describe('a phone that does not survive its configuration file', () => {
+  /** Its software faults as soon as it has the file, as often as it has it. */
+  function faulting(boots: number) {
+    const { world, capture } = capturedWorld();
+    world.powerOn(0);
+    for (let boot = 0; boot < boots; boot++) {
+      world.runUntil('config.applied', 120);
+      world.phone.reset('fault');
+    }
+    world.runUntil('file.request', 60);
+    return { world, capture };
+  }
+
+  it('starts again and again: the step, and the frames in which each start begins', () => {
+    const [report] = reportsOn(faulting(3).capture());
+    expect(report).toMatchObject({
+      outcome: 'not-registered',
+      stage: 'call-manager',
+      cause: 'phone.restarts',
+      lookAt: expect.arrayContaining(["the load, and the phone's crash log (sepia flash info)"]) as string[],
+    });
+    expect(report!.evidence).toHaveLength(3);
+    expect(report!.steps[3]!.rounds).toBe(4);
+  });
+
+  it('once is chance, and so is what a registration has followed', () => {
+    const { world, capture } = faulting(1);
+    expect(reportsOn(capture())[0]!.cause).not.toBe('phone.restarts');
+    world.runUntil('registration.accepted', 60);
+    expect(reportsOn(capture())).toMatchObject([REGISTERED]);
+    world.phone.reset('keypad');
+    world.runUntil('config.applied', 60);
+    world.phone.reset('keypad');
+    world.runUntil('file.request', 60);
+    expect(reportsOn(capture())[0]!.cause).not.toBe('phone.restarts');
+  });
+});
+
 describe('a port that is shut down', () => {
   it('looks like a DHCP server that does not answer', () => {
     const { world, capture } = capturedWorld({ lab: { ports: { maximumStations: 1 } } });
