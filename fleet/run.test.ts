@@ -79,7 +79,7 @@ describe('a run on the virtual wire', () => {
   it('ends with a verdict on each where not all can register', async () => {
     const { run, census } = bench(3, { lab: { devices: [] } }, { exitWhen: 'decided' });
     expect(await run.watch()).toEqual({ kind: 'reached' });
-    expect(census.verdicts().map(({ cause }) => cause)).toEqual(Array(3).fill('autoregister.disabled'));
+    expect(census.verdicts().map(({ cause }) => cause)).toEqual(Array(3).fill('register.rejected'));
   });
 
   it('that times out says so', async () => {
