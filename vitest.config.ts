@@ -6,6 +6,7 @@ export default defineConfig({
     exclude: ['**/node_modules/**', 'dist/**', '.cache/**', 'test/interop/**'],
     setupFiles: ['test/support/fuzz-runs.ts'],
     // Continuous integration tries fifty times as many inputs a property, on a machine that may be busy.
+    hookTimeout: 120_000,
     testTimeout: process.env.FUZZ_RUNS === undefined ? 120_000 : 300_000,
   },
 });

@@ -65,7 +65,10 @@ describe('headers of firmware files', () => {
   it('are read from the beginning of a file alone', () => {
     const file = firmwareFile('jar.sbn', new Uint8Array(10_000));
     const header = judgeHeader('jar.sbn', file.subarray(0, 2_048));
-    expect(header).toEqual({ headerLength: file.length - 10_000, signer: 'CN=someSigner;OU=someOrgUnit;O=someOrg' });
+    expect(header).toMatchObject({
+      headerLength: file.length - 10_000,
+      signer: { subject: 'CN=someSigner;OU=someOrgUnit;O=someOrg' },
+    });
     expect((file.length - 10_000) % 4).toBe(0);
   });
 
