@@ -166,7 +166,7 @@ function addressesOf(texts: NetworkTexts): { address: StaticAddress | null; tftp
 /** By the phone's own code, as `sepia inspect` does with nothing installed. */
 function contentsOf(name: string, octets: Uint8Array, crypto: HostSecureElement): FileContents {
   const context = { crypto, installed: { ctl: null, itl: null }, vouched: null, olderList: 'rejected' } as const;
-  const report = reportOn(name, octets, { as: name, context, slot: null, imageKey: null });
+  const report = reportOn(name, octets, { as: name, context, slot: null, typedKey: null, imageKey: null });
   const { kind, outcome, records, size } = report;
   const roles = records === undefined ? '' : `, ${records.length} records: ${rolesIn(records)}`;
   const facts = { contents: { ...report, file: undefined } };

@@ -68,6 +68,8 @@ export interface Inspection {
   readonly context: TrustContext;
   /** Where the phone's key is; null without one. */
   readonly slot: KeySlot | null;
+  /** The AES key that is typed on the phone, for configurations encrypted with such a one; null without one. */
+  readonly typedKey: Uint8Array | null;
   /** DER public key that firmware files are verified with; null without one. */
   readonly imageKey: Uint8Array | null;
 }
@@ -149,7 +151,7 @@ function aboutRecord(record: TrustRecord, { crypto }: TrustContext): RecordRepor
 }
 
 function aboutSigned(kind: 'signed' | 'encrypted' | 'loads', octets: Uint8Array, inspection: Inspection): About {
-  const { context, slot, imageKey } = inspection;
+  const { context, slot, typedKey, imageKey } = inspection;
   const header = looksSigned(octets) ? parseSignedFile(octets) : null;
   // Without the name it was asked for by, a file is taken to have been asked for by its own.
   const name = inspection.as ?? (header !== null && 'filename' in header ? header.filename : '');
@@ -162,11 +164,11 @@ function aboutSigned(kind: 'signed' | 'encrypted' | 'loads', octets: Uint8Array,
     kind === 'loads' && imageKey !== null
       ? judgeFirmwareFile(name, octets, imageKey, context.crypto)
       : kind === 'encrypted'
-        ? judgeEncryptedFile(name, octets, context, slot)
+        ? judgeEncryptedFile(name, octets, context, slot, typedKey)
         : judgeSignedFile(name, octets, context);
   const about = { ...aboutVerdict(verdict), ...aboutHeader(octets) };
   if (verdict.outcome !== 'verified') return about;
-  if (kind !== 'encrypted' || slot !== null) return { ...about, ...aboutPayload(verdict.payload) };
+  if (kind !== 'encrypted' || slot !== null || typedKey !== null) return { ...about, ...aboutPayload(verdict.payload) };
   return { ...about, reason: 'not-decrypted', detail: "The signature is verified; --key gives the phone's key." };
 }
 

@@ -75,6 +75,7 @@ function report(one: Vector): FileReport {
       olderList: 'rejected',
     },
     slot: one.decrypt_key === undefined ? null : 'lsc',
+    typedKey: null,
     imageKey: imageKey?.publicKey ?? null,
   });
 }
@@ -143,6 +144,7 @@ describe('files that are not signed', () => {
       olderList: 'rejected',
     },
     slot: null,
+    typedKey: null,
     imageKey: null,
   } as const;
   const text = (words: string): FileReport => reportOn('no-such-file', new TextEncoder().encode(words), inspection);

@@ -4,6 +4,7 @@ import type { ListKind } from '../firmware/phone/trust/judge-list.ts';
 import { parseTrustList, type TrustList } from '../firmware/phone/trust/trust-list.ts';
 import { HostSecureElement } from '../hal/host/secure-element.ts';
 import { VirtualTimeline } from '../hal/virtual/timeline.ts';
+import { parseHex } from '../storage/ascii.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { type FileReport, type Inspection, reportOn } from './file-report.ts';
 import { reportLines } from './file-report-text.ts';
@@ -41,12 +42,17 @@ export function inspect(files: readonly string[], options: InspectOptions): Exit
 
 function inspectionOf({ as, ctl, itl, key, imageKey }: InspectOptions): Inspection {
   const crypto = new HostSecureElement({ timeline: new VirtualTimeline(), bootKeys: [], complete: () => undefined });
-  if (key !== undefined) crypto.installKey('lsc', privateKey(key));
+  // 32 hexadecimal digits are the key itself, as it is typed on the phone.
+  const octets = parseHex(key ?? '');
+  const typedKey = octets?.length === 16 ? octets : null;
+  const file = typedKey === null ? key : undefined;
+  if (file !== undefined) crypto.installKey('lsc', privateKey(file));
   const installed = { ctl: installedList('ctl', ctl), itl: installedList('itl', itl) };
   return {
     as: as ?? null,
     context: { crypto, installed, vouched: null, olderList: 'rejected' },
-    slot: key === undefined ? null : 'lsc',
+    slot: file === undefined ? null : 'lsc',
+    typedKey,
     imageKey: imageKey === undefined ? null : publicKey(imageKey),
   };
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import { certificateIn } from '../lab/pki/pki-folder.ts';
 import { FLASH_MAP } from '../storage/flash-map.ts';
 import { RecordStore } from '../storage/record-store.ts';
 import { blankFlash } from '../test/support/flash-bench.ts';
+import { inspect } from './inspect.ts';
 import { main } from './main.ts';
 
 const FILE = 'SEP02005EC0FFEE.cnf.xml';
@@ -66,6 +68,26 @@ describe('sepia lab pki', () => {
     const name = `${FILE}.enc.sgn`;
     const encrypted = judgeEncryptedFile(name, written(name), phone.context(), 'mic');
     expect(encrypted).toMatchObject({ outcome: 'verified', payload: new TextEncoder().encode(TEXT) });
+  });
+
+  it('encrypts with a key that is typed on the phone, which inspect opens with the same digits', async () => {
+    const out = ['--out', home, '--force'];
+    const digits = '00112233445566778899aAbBcCdDeEfF';
+    expect(await pki('encrypt', folder, join(home, FILE), '--key', digits, ...out)).toBe(0);
+    const name = `${FILE}.enc.sgn`;
+    await pki('lists', folder, ...out);
+    const itl = join(home, 'ITLFile.tlv');
+    const shown = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    const inspected = (key: string) => inspect([join(home, name)], { json: true, quiet: true, itl, key });
+    expect(inspected(digits)).toBe(0);
+    expect(shown.mock.calls.join()).toContain(createHash('sha256').update(TEXT).digest('hex'));
+    expect(inspected('ff'.repeat(16))).toBe(1);
+    shown.mockRestore();
+    const error = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    expect(await pki('encrypt', folder, join(home, FILE), '--key', 'beef', ...out)).toBe(2);
+    expect(await pki('encrypt', folder, join(home, FILE), ...out)).toBe(2);
+    expect(error.mock.calls.join()).toMatch(/32 hexadecimal digits.*either --for or --key/s);
+    error.mockRestore();
   });
 
   it('writes lists with digests in the place of certificates, which name the same servers', async () => {

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Command } from 'commander';
@@ -20,6 +21,7 @@ import {
   type ServiceName,
   signFile,
 } from '../lab/public.ts';
+import { parseHex } from '../storage/ascii.ts';
 import { parseIpv4 } from '../storage/settings.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { readOctets, writeOctets } from './files.ts';
@@ -46,12 +48,15 @@ interface ListsTexts extends OutTexts {
 }
 
 interface EncryptTexts extends OutTexts {
-  readonly for: string;
+  readonly for?: string;
+  readonly key?: string;
 }
 
 type WithOutput = (command: Command) => Command;
 type Ended = (code: ExitCode) => void;
 
+/** AES-128. */
+const TYPED_KEY_OCTETS = 16;
 const DIGESTS: readonly DigestAlgorithm[] = ['sha1', 'sha256', 'sha512'];
 const ITL_SIGNERS = ['itl-recovery', 'call-manager'] as const;
 /** What a phone asks for: `CTLSEP….tlv`. */
@@ -76,7 +81,11 @@ export function addPkiCommands(pki: Command, withOutput: WithOutput, ended: Ende
     .action((folder: string, files: string[], texts: OutTexts) => ended(sign(folder, files, texts)));
   withOutput(writing(pki.command('encrypt').argument('<folder>').argument('<file>')))
     .description('encrypts a configuration for one phone, and signs it: NAME.enc.sgn')
-    .requiredOption('--for <certificate>', "the phone's, PEM or DER, with an RSA key")
+    .option('--for <certificate>', "the phone's, PEM or DER, with an RSA key")
+    .option(
+      '--key <hex>',
+      'instead: the key of 128 bits that is typed on the phone [?: the layout of such a file is a guess]',
+    )
     .action((folder: string, file: string, texts: EncryptTexts) => ended(encrypt(folder, file, texts)));
   withOutput(pki.command('roll-over').argument('<folder>').argument('<service>'))
     .description(`gives a service another key and certificate: ${Object.keys(SERVICES).join(', ')}`)
@@ -135,13 +144,25 @@ function sign(folder: string, files: readonly string[], texts: OutTexts): ExitCo
 function encrypt(folder: string, file: string, texts: EncryptTexts): ExitCode {
   const { pki } = readPkiFolder(folder);
   const filename = `${basename(file)}.enc.sgn`;
-  const phoneKey = publicKeyIn(certificateIn(readOctets(texts.for), texts.for));
-  if (phoneKey.asymmetricKeyType !== 'rsa') {
-    throw new UsageError(`${texts.for} has no RSA key, and only such a one can wrap the key of a configuration.`);
-  }
+  const phoneKey = phoneKeyOf(texts);
   const options = { signer: pki.callManager, digest: digestOf(texts), filename, timestamp: unixNow(), phoneKey };
   write(texts, filename, encryptFile(readOctets(file), options));
   return EXIT.done;
+}
+
+function phoneKeyOf({ for: certificate, key }: EncryptTexts): KeyObject | Uint8Array {
+  if ((certificate === undefined) === (key === undefined)) throw new UsageError('encrypt takes either --for or --key.');
+  if (certificate === undefined) return typedKey('--key', key!);
+  const phoneKey = publicKeyIn(certificateIn(readOctets(certificate), certificate));
+  if (phoneKey.asymmetricKeyType === 'rsa') return phoneKey;
+  throw new UsageError(`${certificate} has no RSA key, and only such a one can wrap the key of a configuration.`);
+}
+
+/** The key is a secret: it is not repeated. */
+function typedKey(option: string, text: string): Uint8Array {
+  const key = parseHex(text);
+  if (key?.length === TYPED_KEY_OCTETS) return key;
+  throw new UsageError(`${option} takes 32 hexadecimal digits.`);
 }
 
 function rollOver(folder: string, text: string, texts: OutputOptions): ExitCode {

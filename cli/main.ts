@@ -87,7 +87,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--as <name>', 'the name under which a phone asked for the file')
     .option('--ctl <file>', 'the CTL that the phone has installed')
     .option('--itl <file>', 'the ITL that the phone has installed')
-    .option('--key <pem>', "the phone's private key, for an encrypted configuration")
+    .option(
+      '--key <pem|hex>',
+      "for an encrypted configuration: the phone's private key, or the 32 digits that are typed on it [?]",
+    )
     .option('--image-key <pem>', 'the public key or certificate that firmware is signed with')
     .action((files: string[], options: InspectOptions) => {
       status = inspect(files, options);

@@ -208,6 +208,13 @@ export const TUNABLES = {
     'security 2.1',
     'a trust list signed before the installed one of its kind, as a replayed one is',
   ),
+  'trust.typedKeySignature': choice(
+    'ignored',
+    ['ignored', 'verified'],
+    'D',
+    'CUCM security guide',
+    'the signature of a configuration that is encrypted with a key typed on the phone',
+  ),
   'trust.listTries': number(
     4,
     [0, 100],
@@ -376,6 +383,13 @@ export const TUNABLES = {
     'I',
     'load tests',
     'a phone that rings this long answers by itself; 0 never',
+  ),
+  'call.preservation': choice(
+    'wait',
+    ['wait', 'off'],
+    'S',
+    'sccp 3.3',
+    'a connected call whose call manager is lost: its audio goes on, and the phone registers elsewhere when the user hangs up; or it ends at once',
   ),
   'media.codecs': choice(
     'spoken',

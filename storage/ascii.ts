@@ -41,6 +41,15 @@ export function hexOf(octets: Uint8Array): string {
   return digits.join('');
 }
 
+/** Null for anything but pairs of hexadecimal digits. */
+export function parseHex(text: string): Uint8Array | null {
+  if (!/^(?:[0-9a-fA-F]{2})*$/.test(text)) return null;
+  const octets = new Uint8Array(text.length / 2);
+  for (let index = 0; index < octets.length; index++)
+    octets[index] = parseInt(text.slice(index * 2, index * 2 + 2), 16);
+  return octets;
+}
+
 export function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;

@@ -4,7 +4,7 @@
  */
 
 import type { Ipv4 } from '../hal/nic.ts';
-import { octetsOf, textOf } from './ascii.ts';
+import { octetsOf, parseHex, textOf } from './ascii.ts';
 import { parseBase64 } from './base64.ts';
 import type { RecordStore } from './record-store.ts';
 
@@ -62,6 +62,10 @@ export const SETTINGS = {
   ),
   capfString: {
     ...administrator('the authentication string of CAPF: 4 to 10 digits', (text) => /^[0-9]{4,10}$/.test(text)),
+    secret: true,
+  },
+  configurationKey: {
+    ...administrator('an AES-128 key: 32 hexadecimal digits', (text) => /^[0-9a-fA-F]{32}$/.test(text)),
     secret: true,
   },
   ringVolume: level(15),
@@ -146,6 +150,12 @@ export class Settings {
   firmwareKey(): Uint8Array | null {
     const text = this.get('firmwareKey');
     return text === null ? null : parseBase64(text);
+  }
+
+  /** What opens a configuration that is encrypted with a key that a person types. Null without one; a key of nothing but zeros takes it back, as on the phone. */
+  configurationKey(): Uint8Array | null {
+    const key = parseHex(this.get('configurationKey') ?? '');
+    return key?.some((octet) => octet !== 0) ? key : null;
   }
 
   /** Administrator's settings, preferences and what the firmware remembered: all gone, or, after a power cut, all still there. */

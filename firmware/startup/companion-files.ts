@@ -11,8 +11,7 @@ import {
 } from '../phone/companion-files.ts';
 import type { PhonePolicy } from '../phone/config/phone-policy.ts';
 import { parseRingList } from '../phone/ring-list.ts';
-import { judgeConfiguration } from '../phone/trust/configuration-trust.ts';
-import { SIGNED } from '../phone/trust/judge-file.ts';
+import { judgeSignedFile, SIGNED } from '../phone/trust/judge-file.ts';
 import type { FetchResult } from './file-fetcher.ts';
 import type { PhoneContext } from './phone-context.ts';
 import type { TrustFiles } from './trust-file-stage.ts';
@@ -127,7 +126,7 @@ export class CompanionFiles {
   /** What stands in the file once its signature, if it should have one, is verified; null when it is not good. */
   #payload(name: string, octets: Uint8Array): Uint8Array | null {
     if (!name.endsWith(SIGNED)) return octets;
-    const verdict = judgeConfiguration(name, octets, this.#trust.store.context(null), 'mic');
+    const verdict = judgeSignedFile(name, octets, this.#trust.store.context(null));
     return verdict.outcome === 'verified' ? verdict.payload : null;
   }
 

@@ -25,6 +25,8 @@ export interface CallManagerMember {
 export interface AppliedConfiguration {
   /** The file it came from. */
   readonly name: string;
+  /** No signature was looked at, though the name promises one: a typed key has opened it. */
+  readonly unverified?: true;
   readonly versionStamp: string;
   readonly protocol: 'SCCP' | 'SIP';
   /** The load that the file names; null keeps the running one. */

@@ -4,6 +4,7 @@ import { isProblem, parseConfiguration } from '../phone/config/parse-configurati
 import type { PhoneConfiguration } from '../phone/config/phone-configuration.ts';
 import { loadFor } from '../phone/config/phone-configuration.ts';
 import {
+  type ConfigurationKeys,
   type ConfigurationVerdict,
   configurationNames,
   encryptionStep,
@@ -12,8 +13,8 @@ import {
 import { ENCRYPTED, SIGNED } from '../phone/trust/judge-file.ts';
 import { looksSigned } from '../phone/trust/signed-file.ts';
 import type { Rejected, VouchedCertificate } from '../phone/trust/verdict.ts';
-import { type AppliedConfiguration, applied, loadConfiguration, saveConfiguration } from './configuration-memory.ts';
 import { capfSettings } from './capf-settings.ts';
+import { type AppliedConfiguration, applied, loadConfiguration, saveConfiguration } from './configuration-memory.ts';
 import type { FetchResult } from './file-fetcher.ts';
 import type { PhoneContext } from './phone-context.ts';
 import type { Stage, StageOutput } from './stage.ts';
@@ -39,7 +40,8 @@ export class ConfigurationStage implements Stage {
 
   enter(now: Instant): void {
     const { store } = this.#trust;
-    const state = { signed: store.expectsSignedFiles(), encrypted: store.encrypted };
+    const typed = this.#phone.settings.configurationKey() !== null;
+    const state = { signed: store.expectsSignedFiles(), encrypted: store.encrypted, typed };
     this.#ask(now, configurationNames(this.#phone.hal.board.deviceName, state));
   }
 
@@ -108,7 +110,7 @@ export class ConfigurationStage implements Stage {
       name,
       octets,
       this.#trust.store.context(vouched),
-      this.#ownKey(),
+      this.#keys(),
     );
     switch (verdict.outcome) {
       case 'verified':
@@ -153,7 +155,8 @@ export class ConfigurationStage implements Stage {
     }
     this.#phone.facts.capf = own ? capfSettings(parsed) : null;
     if (own && this.#needsAnother(now, name, parsed, by !== null)) return;
-    const configuration = applied(parsed, name, loadFor(parsed, hal.board.model.deviceType), boot.protocol);
+    const read = applied(parsed, name, loadFor(parsed, hal.board.model.deviceType), boot.protocol);
+    const configuration = by === null && name.endsWith(SIGNED) ? { ...read, unverified: true as const } : read;
     if (own) saveConfiguration(trust, configuration);
     status.report(name);
     this.#use(configuration, own, false, by === 'tls');
@@ -181,6 +184,12 @@ export class ConfigurationStage implements Stage {
     return true;
   }
 
+  #keys(): ConfigurationKeys {
+    const { settings, hal } = this.#phone;
+    const typedSignature = hal.tunables['trust.typedKeySignature'] === 'verified' ? 'verified' : 'ignored';
+    return { slot: this.#ownKey(), typed: settings.configurationKey(), typedSignature };
+  }
+
   #ownKey(): KeySlot {
     return this.#phone.hal.secure.ownCertificate('lsc') === null ? 'mic' : 'lsc';
   }
@@ -203,7 +212,7 @@ export class ConfigurationStage implements Stage {
     hal.trace.event('config.applied', {
       name,
       // A file is asked for by these names only, and used only when what they promise has been verified.
-      signature: name.endsWith(SIGNED) ? 'verified' : 'none',
+      signature: name.endsWith(SIGNED) && configuration.unverified !== true ? 'verified' : 'none',
       encrypted: name.endsWith(ENCRYPTED),
       protocol,
       load: load ?? boot.load,

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { encryptFile } from '../../lab/pki/encrypted-file-writer.ts';
 import { createLabPki, type Identity, type LabPki, selfSigned } from '../../lab/pki/lab-pki.ts';
 import { ROLE_CODES } from '../../lab/pki/trust-list-writer.ts';
 import type { ClusterPeculiarities } from '../../lab/secure-cluster.ts';
@@ -54,6 +55,44 @@ describe('a cluster that encrypts its configurations', () => {
       { name: 'SEP020000000000.cnf.xml.sgn', encrypted: false },
       { name: 'SEP020000000000.cnf.xml.enc.sgn', encrypted: true, signature: 'verified' },
     ]);
+  });
+});
+
+describe('a configuration that is encrypted with a key typed on the phone', () => {
+  const KEY = '00112233445566778899aabbccddeeff';
+  const name = 'SEP020000000000.cnf.xml.enc.sgn';
+
+  /** A cluster that has no such lists: nothing vouches for anybody. */
+  function worldWith(configurationKey: string, tunables = {}): TestWorld {
+    const options = { signer: pki.callManager, digest: 'sha1', filename: name, timestamp: NOW } as const;
+    const encrypted = () => {
+      const plain = world.lab.configurationFiles.read('SEP020000000000.cnf.xml')!;
+      return encryptFile(plain, { ...options, phoneKey: Buffer.from(KEY, 'hex') });
+    };
+    const lab: TestWorldOptions['lab'] = { files: (request) => (request.name === name ? encrypted() : null) };
+    const world = new TestWorld({ settings: { configurationKey }, tunables, lab });
+    world.powerOn(0);
+    return world;
+  }
+
+  it("is asked for first and used, and its signature is nobody's business", async () => {
+    const world = worldWith(KEY);
+    await world.runHeldUntil('registration.accepted');
+    expect(world.all('config.applied')).toMatchObject([{ name, encrypted: true, signature: 'none' }]);
+  });
+
+  it('is not used with another key, nor without a verified signature where one is wanted', async () => {
+    for (const world of [worldWith('1'.repeat(32)), worldWith(KEY, { 'trust.typedKeySignature': 'verified' })]) {
+      await world.runHeld(60);
+      expect(world.statuses()).toContain('Auth Fail');
+      expect(world.all('config.applied')).toEqual([]);
+    }
+  });
+
+  it('is not asked for once 32 zeros are typed', async () => {
+    const world = worldWith('0'.repeat(32));
+    await world.runHeldUntil('registration.accepted');
+    expect(world.all('config.applied')).toMatchObject([{ name: 'SEP020000000000.cnf.xml', encrypted: false }]);
   });
 });
 

@@ -56,8 +56,9 @@ export function signed(pki: LabPki, filename: string, text: string, signer: Iden
   return signFile(payload, { signer, digest: 'sha1', filename, version: [1, 0], timestamp: NOW });
 }
 
-export function encrypted(pki: LabPki, filename: string, text: string, phone: Identity): Uint8Array {
+/** @param phone whose key the file is wrapped for, or the key that is typed */
+export function encrypted(pki: LabPki, filename: string, text: string, phone: Identity | Uint8Array): Uint8Array {
   const plain = new TextEncoder().encode(text);
-  const phoneKey = createPublicKey(phone.privateKey);
+  const phoneKey = phone instanceof Uint8Array ? phone : createPublicKey(phone.privateKey);
   return encryptFile(plain, { signer: pki.callManager, digest: 'sha1', filename, timestamp: NOW, phoneKey });
 }

@@ -17,6 +17,7 @@ import { tunableValues } from '../../hal/tunables.ts';
 import { VirtualTimeline } from '../../hal/virtual/timeline.ts';
 import { FLASH_MAP } from '../../storage/flash-map.ts';
 import { RecordStore } from '../../storage/record-store.ts';
+import { Settings } from '../../storage/settings.ts';
 import { blankFlash } from './flash-bench.ts';
 
 /** What a server has: octets, or how it fails. A name that is not there is not found. */
@@ -106,6 +107,7 @@ export class TrustBench {
       boot: { load: 'TEST.1-0-0' },
       files,
       trust: this.region(),
+      settings: new Settings(RecordStore.open(this.flash, FLASH_MAP.settings)),
       status: new StatusLog(trace),
       facts: { tftpServers: [1], configuration: null, ownConfiguration: false },
     } as unknown as PhoneContext;

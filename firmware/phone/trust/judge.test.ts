@@ -4,6 +4,7 @@ import { HostSecureElement } from '../../../hal/host/secure-element.ts';
 import { VirtualTimeline } from '../../../hal/virtual/timeline.ts';
 import { fuzzRuns } from '../../../test/support/fuzz-runs.ts';
 import { ctl, encrypted, itl, labPki, NOW, rollback, signed, stranger } from '../../../test/support/lab-trust.ts';
+import { type ConfigurationKeys, judgeConfiguration } from './configuration-trust.ts';
 import { type InstalledLists, NO_LISTS } from './installed-lists.ts';
 import { judgeEncryptedFile, judgeSignedFile } from './judge-file.ts';
 import { judgeTrustList, type ListKind } from './judge-list.ts';
@@ -136,6 +137,35 @@ describe('a signed file', () => {
     expect(said(open(encrypted(pki, ENCRYPTED_NAME, TEXT, stranger()), 'lsc'))).toBe('key-unwrap');
     expect(said(open(encrypted(other, ENCRYPTED_NAME, TEXT, phone), 'lsc'))).toBe('ask-tvs');
     expect(said(open(signed(pki, ENCRYPTED_NAME, TEXT), 'lsc'))).toBe('not-encrypted');
+  });
+
+  it('encrypted with a key that is typed opens with that key only, whoever has signed it where nobody asks', () => {
+    const typed = new Uint8Array(16).fill(7);
+    const wrong = new Uint8Array(16).fill(8);
+    const keysWith = (key: Uint8Array | null, typedSignature: 'ignored' | 'verified' = 'ignored') =>
+      ({ slot: 'lsc', typed: key, typedSignature }) as const;
+    const open = (octets: Uint8Array, keys: ConfigurationKeys) =>
+      judgeConfiguration(ENCRYPTED_NAME, octets, context(withItl), keys);
+    const good = encrypted(pki, ENCRYPTED_NAME, TEXT, typed);
+    const strange = encrypted(other, ENCRYPTED_NAME, TEXT, typed);
+    const payload = new TextEncoder().encode(TEXT);
+    for (const file of [good, strange]) {
+      expect(open(file, keysWith(typed))).toEqual({ outcome: 'unsigned', payload });
+      expect(open(file, keysWith(wrong))).toMatchObject({ outcome: 'rejected', reason: 'plain-text-digest' });
+    }
+    expect(open(good, keysWith(typed, 'verified'))).toMatchObject({ outcome: 'verified', payload });
+    expect(open(good, keysWith(wrong, 'verified'))).toMatchObject({ reason: 'plain-text-digest' });
+    expect(open(strange, keysWith(typed, 'verified')).outcome).toBe('ask-tvs');
+    expect(open(good, keysWith(null))).toMatchObject({
+      reason: 'key-unwrap',
+      detail: 'The key of the file has to be typed.',
+    });
+    // Typing a key changes nothing for files that are wrapped.
+    expect(open(encrypted(other, ENCRYPTED_NAME, TEXT, phone), keysWith(typed)).outcome).toBe('ask-tvs');
+    expect(open(encrypted(pki, ENCRYPTED_NAME, TEXT, phone), keysWith(typed))).toMatchObject({
+      outcome: 'verified',
+      payload,
+    });
   });
 });
 

@@ -31,8 +31,8 @@ export interface Encryption {
   /** Of the wrapping key, in bits. */
   readonly keySize: number;
   readonly keyAlgorithm: number;
-  /** The AES key, encrypted with the phone's public key. */
-  readonly wrappedKey: Uint8Array;
+  /** The AES key, encrypted with the phone's public key; null where it is the one that a person has typed on the phone. */
+  readonly wrappedKey: Uint8Array | null;
   readonly hashAlgorithm: number;
   /** Digest of the plain text without its padding. */
   readonly hash: Uint8Array;
@@ -136,10 +136,12 @@ function encryptionOf(value: (tag: number) => Uint8Array | null): Encryption | M
   const plainPadding = number(value(TAGS.plainPadding), 2);
   const keySize = number(value(TAGS.keySize), 2);
   const keyAlgorithm = number(value(TAGS.keyAlgorithm), 1);
-  const wrappedKey = value(TAGS.key);
+  const key = value(TAGS.key);
+  // [?] How a file for a typed key looks is not published. It is taken to be the same one without a key in it.
+  const wrappedKey = key === null || key.length === 0 ? null : key;
   const hashAlgorithm = number(value(TAGS.plainHashAlgorithm), 1);
   const hash = value(TAGS.plainHash);
-  if (initializationVector === null || wrappedKey === null || hash === null) return BAD_ENCRYPTION;
+  if (initializationVector === null || hash === null) return BAD_ENCRYPTION;
   if (plainPadding === null || keySize === null || keyAlgorithm === null || hashAlgorithm === null)
     return BAD_ENCRYPTION;
   return { initializationVector, plainPadding, keySize, keyAlgorithm, wrappedKey, hashAlgorithm, hash };

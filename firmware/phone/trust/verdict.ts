@@ -86,6 +86,12 @@ export type FileVerdict =
   | AskTvs
   | Rejected;
 
+/** What no signature is asked of. */
+export interface UnsignedFile {
+  readonly outcome: 'unsigned';
+  readonly payload: Uint8Array;
+}
+
 export function rejected(reason: Refusal, detail: string, signer: CertificateName | null = null): Rejected {
   return { outcome: 'rejected', reason, detail, signer };
 }
