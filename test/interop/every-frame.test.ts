@@ -5,12 +5,16 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { autoMac } from '../../device/identity.ts';
 import * as ethernet from '../../firmware/wire/ethernet.ts';
 import * as icmp from '../../firmware/wire/icmp.ts';
 import * as ipv4 from '../../firmware/wire/ipv4.ts';
+import type { Key } from '../../hal/panel.ts';
 import { decryptionSecrets, enhancedPacket, interfaceDescription, sectionHeader } from '../../hal/virtual/pcapng.ts';
 import { tap } from '../../hal/virtual/tap.ts';
 import { networkOf } from '../../lab/networks.ts';
+import { createLabPki, selfSigned } from '../../lab/pki/lab-pki.ts';
+import { ROLE_CODES } from '../../lab/pki/trust-list-writer.ts';
 import { addMachine } from '../support/lab-machine.ts';
 import { TestWorld, type TestWorldOptions } from '../support/test-world.ts';
 import { runFolder } from './support/interop-run.ts';
@@ -51,7 +55,28 @@ const KINDS: Readonly<Record<string, string>> = {
   'SCCP Unregister': 'skinny.messageId == 0x0027',
   'SIP REGISTER over UDP': 'sip.Method == REGISTER && udp',
   'SIP REGISTER over TCP': 'sip.Method == REGISTER && tcp',
+  'SCCP OffHook': 'skinny.messageId == 0x0006',
+  'SCCP KeypadButton': 'skinny.messageId == 0x0003',
+  'SCCP SoftKeyEvent': 'skinny.messageId == 0x0026',
+  'SCCP OpenReceiveChannelAck': 'skinny.messageId == 0x0022',
+  'SCCP ConnectionStatisticsRes': 'skinny.messageId == 0x0023',
+  'SCCP OnHook': 'skinny.messageId == 0x0007',
+  'SCCP XMLAlarm': 'skinny.messageId == 0x015a',
+  'SIP INVITE': 'sip.Method == INVITE',
+  'SIP ACK': 'sip.Method == ACK',
+  'SIP BYE': 'sip.Method == BYE',
+  'SIP CANCEL': 'sip.Method == CANCEL',
+  'SIP REFER of the alarm': 'sip.Method == REFER && sip.Refer-To contains "cid:"',
+  'SIP REFER of a transfer': 'sip.Method == REFER && sip.Refer-To contains "2003"',
+  'SIP answer to INVITE': 'sip.Status-Code == 200 && sip.CSeq.method == INVITE',
+  'SIP answer to NOTIFY': 'sip.Status-Code == 200 && sip.CSeq.method == NOTIFY',
+  RTP: 'rtp',
+  'RTCP report': 'rtcp.pt == 200',
+  'RTCP BYE': 'rtcp.pt == 203',
   'TLS ClientHello': 'tls.handshake.type == 1',
+  'TVS in TLS': 'tls.record.content_type == 23 && tcp.dstport == 2445',
+  'CAPF in TLS': 'tcp.dstport == 3804 && tcp.payload[0:2] == 17:03',
+  'HTTPS GET': 'tls && tcp.dstport == 6971 && http.request.method == GET',
   'TLS application data': 'tls.record.content_type == 23',
 };
 
@@ -64,21 +89,72 @@ function world(options: TestWorldOptions): TestWorld {
   return new TestWorld({
     ...options,
     keyLog: (line) => appendFileSync(file, decryptionSecrets(Buffer.from(line).toString())),
-    wire: (wire, _phone, timeline) =>
-      tap(wire, timeline, ({ at, direction, bytes }) => {
-        packets += 1;
-        // One world after the other in time, so that tshark takes no connection for another's.
-        const time = base * 1e6 + at;
-        appendFileSync(file, enhancedPacket({ interface: 0, time, direction, bytes }));
-      }),
+    // Of several phones only the first is tapped: what the others send it sees as theirs.
+    wire: (wire, phone, timeline) =>
+      phone.mac !== autoMac(0, 0, 0)
+        ? wire
+        : tap(wire, timeline, ({ at, direction, bytes }) => {
+            packets += 1;
+            // One world after the other in time, so that tshark takes no connection for another's.
+            const time = base * 1e6 + at;
+            appendFileSync(file, enhancedPacket({ interface: 0, time, direction, bytes }));
+          }),
   });
 }
 
 async function registered(made: TestWorld): Promise<TestWorld> {
-  made.powerOn(0);
+  for (const index of made.phones.keys()) made.powerOn(index);
   await made.runHeldUntil('registration.accepted', 300);
   await made.runHeld(40);
   return made;
+}
+
+function press(made: TestWorld, index: number, ...keys: readonly Key[]): void {
+  for (const key of keys) {
+    made.phones[index]!.press(key);
+    made.run(0.2);
+  }
+}
+
+/** Presses the soft key that the screen shows by that name. */
+function pressSoftKey(made: TestWorld, index: number, label: string): void {
+  const place = made.phones[index]!.panel.softKeys.indexOf(label);
+  expect(made.phones[index]!.panel.softKeys).toContain(label);
+  press(made, index, `softKey${(place + 1) as 1 | 2 | 3 | 4}`);
+}
+
+/** Among three phones: a call that is made, held and ended; one that is taken and handed on; and one that is given up before it is answered. */
+function callAround(made: TestWorld, transferKey: string): void {
+  const dial = (index: number, number: string): void =>
+    press(made, index, 'hookOff', ...([...`${number}${transferKey === 'Trnsfer' ? '#' : ''}`] as Key[]));
+  dial(0, '2002');
+  press(made, 1, 'hookOff');
+  made.run(10);
+  pressSoftKey(made, 0, 'Hold');
+  made.run(1);
+  pressSoftKey(made, 0, 'Resume');
+  made.run(1);
+  press(made, 0, 'hookOn');
+  made.run(2);
+  press(made, 1, 'hookOn');
+  dial(1, '2001');
+  press(made, 0, 'hookOff');
+  made.run(2);
+  pressSoftKey(made, 0, transferKey);
+  press(made, 0, ...([...(transferKey === 'Trnsfer' ? '2003#' : '2003')] as Key[]));
+  made.run(1);
+  press(made, 2, 'hookOff');
+  made.run(2);
+  pressSoftKey(made, 0, transferKey);
+  made.run(5);
+  press(made, 0, 'hookOn');
+  press(made, 1, 'hookOn');
+  press(made, 2, 'hookOn');
+  made.run(2);
+  dial(0, '2002');
+  made.run(1);
+  press(made, 0, 'hookOn');
+  made.run(2);
 }
 
 /** A ping, and a datagram to a port where nobody listens. */
@@ -119,9 +195,32 @@ async function gather(): Promise<void> {
   for (const transportLayerProtocol of ['2', '4']) {
     await registered(world({ model: '8861', protocol: 'sip', lab: { configuration: { transportLayerProtocol } } }));
   }
+  callAround(await registered(world({ count: 3 })), 'Transfer');
+  // A load that reports by XMLAlarm.
+  await registered(world({ model: '8945' }));
+  const sip = await registered(world({ model: '8861', protocol: 'sip', count: 3 }));
+  callAround(sip, 'Trnsfer');
+  sip.lab.sipCallManagers[0]!.setMessageWaiting(sip.phone.board.deviceName, true);
+  sip.run(2);
+
   const secure = await registered(world({ lab: { security: 'encrypted' } }));
   secure.phone.reset('keypad');
   await secure.runHeldUntil('registration.accepted', 300);
+
+  // A call manager that only TVS knows, a certificate from CAPF, and a configuration by HTTPS.
+  const now = Date.UTC(2026, 10, 22) / 1_000;
+  const pki = createLabPki({ host: 'cm1.lab.example', keyKind: 'rsa-1024', now });
+  const callManager = selfSigned({ commonName: 'cm1.lab.example', keyKind: 'rsa-1024', now });
+  const vouchedFor = [{ certificate: callManager.certificate, roles: [ROLE_CODES['CCM+TFTP']] }];
+  const capf = { operation: 'install', authentication: 'null-string', key: 'rsa-1024' } as const;
+  const lab = {
+    security: 'encrypted',
+    pki,
+    callManagers: 1,
+    capf,
+    peculiarities: { callManager, vouchedFor },
+  } as const;
+  await registered(world({ model: '8861', protocol: 'sip', lab }));
 }
 
 /** Larger than any trust list may be: the phone refuses it with an error. */
