@@ -10,6 +10,8 @@ import { Stack } from './net/stack.ts';
 import { bootLights } from './phone/boot-lights.ts';
 import { Keypad } from './startup/keypad.ts';
 import { newPhoneContext, stageObserver } from './startup/new-phone-context.ts';
+import { sharesFirmware } from './startup/peer-search.ts';
+import { PeerServer } from './startup/peer-server.ts';
 import type { PhoneContext } from './startup/phone-context.ts';
 import { type Stages, startupStages } from './startup/sequence.ts';
 import { Sequencer } from './startup/sequencer.ts';
@@ -31,6 +33,8 @@ export class Kernel implements EntryPoints {
   readonly #stages: Stages;
   readonly #sequencer: Sequencer;
   readonly #keypad: Keypad;
+  /** Made when the phone is to pass on its load. */
+  #peers: PeerServer | null = null;
   /** Lamps still to be lit before the start, and when the next one is. */
   #lights: readonly PanelState[];
   #lightAt: Instant = NEVER;
@@ -61,7 +65,9 @@ export class Kernel implements EntryPoints {
     const observer = stageObserver(this.#phone, () => {
       this.#untold = true;
       this.#stages.releaseTrust();
-      this.#stages.enrolment.registered(hal.timer.now());
+      const at = hal.timer.now();
+      this.#stages.enrolment.registered(at);
+      this.#sharePeers(at);
     });
     this.#sequencer = new Sequencer(this.#stages.inOrder, observer);
     this.#keypad = new Keypad(this.#phone, this.#stages, () => !this.#sequencer.complete);
@@ -128,6 +134,7 @@ export class Kernel implements EntryPoints {
       if (this.#stack.pollAt() <= now) this.#stack.dispatch(now);
       if (names.pollAt() <= now) names.dispatch(now);
       if (files.pollAt() <= now) files.dispatch(now);
+      if (this.#peers !== null && this.#peers.pollAt() <= now) this.#peers.dispatch(now);
       if (this.#stages.tvs.pollAt() <= now) this.#stages.tvs.dispatch(now);
       this.#sequencer.dispatch(now);
       const at = this.#pollAt();
@@ -154,6 +161,13 @@ export class Kernel implements EntryPoints {
     }
   }
 
+  /** The load has proved itself, and other phones may have it where the configuration says so. */
+  #sharePeers(now: Instant): void {
+    const shares = sharesFirmware(this.#phone);
+    if (!shares) this.#peers?.close(now);
+    this.#peers = shares ? (this.#peers ?? PeerServer.open(this.#phone)) : null;
+  }
+
   #tellIdle(now: Instant): void {
     const { screen, hal } = this.#phone;
     if (!screen.idle) return;
@@ -164,7 +178,8 @@ export class Kernel implements EntryPoints {
 
   #pollAt(): Instant {
     const { names, files } = this.#phone;
-    const below = earlier(this.#stack.pollAt(), this.#sequencer.pollAt());
+    const peers = this.#peers?.pollAt() ?? NEVER;
+    const below = earlier(earlier(this.#stack.pollAt(), this.#sequencer.pollAt()), peers);
     return earlier(earlier(below, this.#stages.tvs.pollAt()), earlier(names.pollAt(), files.pollAt()));
   }
 }

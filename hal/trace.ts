@@ -100,11 +100,12 @@ export interface TraceEvents {
     servers: readonly string[];
     source: 'alternate' | 'option150' | 'option66' | 'siaddr' | 'dns' | 'static';
   };
-  'file.request': { name: string; server: string; via: 'tftp' | 'http' | 'https' };
+  /** `peer`: from another phone, by HTTP. */
+  'file.request': { name: string; server: string; via: 'tftp' | 'http' | 'https' | 'peer' };
   'file.done': {
     name: string;
     server: string;
-    via: 'tftp' | 'http' | 'https';
+    via: 'tftp' | 'http' | 'https' | 'peer';
     outcome: 'received' | 'not-found' | 'timeout' | 'error' | 'too-large';
     bytes: number;
   };

@@ -38,6 +38,8 @@ export interface DownloadRequest {
   readonly mark: Mark;
   /** Makes HTTP into HTTPS. */
   readonly https: OpenSecurely | null;
+  /** For HTTP, instead of the usual one. */
+  readonly port?: number;
 }
 
 /** Each request leaves from a port of its own: the server tells transfers apart by it (RFC 1350 section 4). */
@@ -98,7 +100,7 @@ export class HttpDownload implements Download, TcpSink {
     this.#stack = stack;
     this.#tunables = tunables;
     this.#client = new HttpClient(tunables);
-    const port = https === null ? HTTP_PORT : HTTPS_PORT;
+    const port = request.port ?? (https === null ? HTTP_PORT : HTTPS_PORT);
     this.#client.process(now, { kind: 'start', name, server, port, maxSize, ...(sink === null ? {} : { sink }) });
   }
 

@@ -26,6 +26,8 @@ export interface FetchOptions {
   readonly sink?: FileSink;
   /** The file is asked for by HTTPS before all else, where the model speaks HTTP. */
   readonly https?: OpenSecurely;
+  /** The servers are phones, and asked by HTTP on this port alone. */
+  readonly peerPort?: number;
 }
 
 /** Whom to ask, and how. */
@@ -41,6 +43,7 @@ interface Transfer {
   readonly waiter: Waiter;
   readonly sink: CountingSink | null;
   readonly https: OpenSecurely | null;
+  readonly peerPort: number | null;
   readonly attempts: readonly Attempt[];
   index: number;
   /** Null while the pause between two attempts lasts, until `startAt`. */
@@ -84,11 +87,13 @@ export class FileFetcher {
     maxSize: number,
     servers: readonly Ipv4[],
     waiter: Waiter,
-    { sink, https }: FetchOptions = {},
+    { sink, https, peerPort }: FetchOptions = {},
   ): void {
     if (this.#transfer !== null) throw new Error(`${name} asked for while ${this.#transfer.name} is on its way`);
     if (servers.length === 0) throw new Error(`${name} asked for without a server`);
-    const ways = https === undefined || !this.#ways.includes('http') ? this.#ways : (['https', ...this.#ways] as const);
+    const usual =
+      https === undefined || !this.#ways.includes('http') ? this.#ways : (['https', ...this.#ways] as const);
+    const ways = peerPort === undefined ? usual : (['peer'] as const);
     const attempts = servers.flatMap((server) => ways.map((via) => ({ server, via })));
     const transfer: Transfer = {
       name,
@@ -96,6 +101,7 @@ export class FileFetcher {
       waiter,
       sink: sink === undefined ? null : new CountingSink(sink),
       https: https ?? null,
+      peerPort: peerPort ?? null,
       attempts,
       index: 0,
       download: null,
@@ -134,7 +140,7 @@ export class FileFetcher {
 
   #start(now: Instant, transfer: Transfer): void {
     this.#now = now;
-    const { name, maxSize, sink, https } = transfer;
+    const { name, maxSize, sink, https, peerPort } = transfer;
     const { server, via } = transfer.attempts[transfer.index]!;
     this.#trace.event('file.request', { name, server: ipv4Text(server), via });
     const Way = via === 'tftp' ? TftpDownload : HttpDownload;
@@ -145,6 +151,7 @@ export class FileFetcher {
       sink,
       mark: this.mark,
       https: via === 'https' ? https : null,
+      ...(peerPort === null ? {} : { port: peerPort }),
     });
   }
 

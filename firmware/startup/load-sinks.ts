@@ -35,6 +35,7 @@ export class ImageSink implements FileSink {
 
   begin(): void {
     this.abort();
+    this.refusal = null;
     this.#bytes = 0;
     const installer = this.#services.beginInstall(this.#size, this.#load ?? undefined);
     if (typeof installer === 'string') this.refusal = { kind: 'size', detail: installer };

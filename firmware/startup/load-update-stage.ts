@@ -50,6 +50,7 @@ export class LoadUpdateStage implements Stage {
         emit(output);
       });
     }
+    if (this.#update.pollAt() <= now) this.#update.dispatch(now);
     const answer = this.#answer;
     if (answer === null || this.#update.busy) return;
     this.#answer = null;
@@ -58,7 +59,7 @@ export class LoadUpdateStage implements Stage {
 
   pollAt(): Instant {
     const own = this.#answer === null || this.#update.busy ? NEVER : 0;
-    return earlier(own, this.#configuration.pollAt());
+    return earlier(earlier(own, this.#update.pollAt()), this.#configuration.pollAt());
   }
 
   /** False when there is nothing to upgrade to. */

@@ -1,12 +1,13 @@
 import type { InstallRefusal } from '../../hal/entry-points.ts';
 import type { Ipv4 } from '../../hal/nic.ts';
-import type { Instant } from '../../hal/timer.ts';
+import { type Instant, NEVER } from '../../hal/timer.ts';
 import { hasHeader, isImage, judgeLoadFile, type LoadComponent, type LoadFile } from '../phone/load-file.ts';
 import type { Rejected } from '../phone/trust/verdict.ts';
 import type { FileSink } from '../protocols/file-outcome.ts';
 import type { FetchResult } from './file-fetcher.ts';
 import { DigestSink, ImageSink } from './load-sinks.ts';
 import type { NameAnswer } from './name-resolver.ts';
+import { PeerSearch, sharesFirmware } from './peer-search.ts';
 import type { PhoneContext } from './phone-context.ts';
 import { dropStoredLoad, type StoredComponent, storedLoad, storeLoad } from './stored-load.ts';
 
@@ -55,6 +56,8 @@ export class LoadUpdate {
   readonly #phone: PhoneContext;
   #download: Download | null = null;
   #question: number | null = null;
+  /** Made when phones are to be asked for a load. */
+  #peers: PeerSearch | null = null;
 
   constructor(phone: PhoneContext) {
     this.#phone = phone;
@@ -81,9 +84,18 @@ export class LoadUpdate {
     if (this.#download === null) return;
     if (this.#question !== null) names.cancel(now, this.#question);
     else files.cancel();
+    this.#peers?.cancel();
     this.#question = null;
     this.#download.image?.abort();
     this.#download = null;
+  }
+
+  dispatch(now: Instant): void {
+    this.#peers?.dispatch(now);
+  }
+
+  pollAt(): Instant {
+    return this.#peers?.pollAt() ?? NEVER;
   }
 
   /** The load name of the image that runs, whatever name the phone shows. */
@@ -159,12 +171,11 @@ export class LoadUpdate {
       return;
     }
     const { settings, hal } = this.#phone;
-    const progress = this.#progress(download.load, component);
     if (isImage(component)) {
-      const image = new ImageSink(this.#phone.boot.services, component.size, download.load, progress);
-      download.image = image;
-      this.#fetch(now, download, component.name, image, () => image.refusal && refusedImage(image.refusal));
+      if (sharesFirmware(this.#phone)) this.#askPeers(now, download, component);
+      else this.#fetchImage(now, download, component);
     } else {
+      const progress = this.#progress(download.load, component);
       const sink = new DigestSink(hal.secure, component.name, settings.firmwareKey(), progress);
       this.#fetch(now, download, component.name, sink, () => {
         const stored = sink.rejection === null ? sink.finish() : null;
@@ -173,6 +184,39 @@ export class LoadUpdate {
         return sizeProblem(component, stored);
       });
     }
+  }
+
+  #newImage(download: Download, component: LoadComponent): ImageSink {
+    const progress = this.#progress(download.load, component);
+    const image = new ImageSink(this.#phone.boot.services, component.size, download.load, progress);
+    download.image = image;
+    return image;
+  }
+
+  #fetchImage(now: Instant, download: Download, component: LoadComponent): void {
+    const image = this.#newImage(download, component);
+    this.#fetch(now, download, component.name, image, () => image.refusal && refusedImage(image.refusal));
+  }
+
+  /** A phone of the subnet that runs the load gives its image. Whatever goes wrong, the servers have it too. */
+  #askPeers(now: Instant, download: Download, component: LoadComponent): void {
+    this.#peers ??= new PeerSearch(this.#phone);
+    this.#peers.ask(now, download.load, (at, peer) => {
+      if (peer === null) {
+        this.#fetchImage(at, download, component);
+        return;
+      }
+      const image = this.#newImage(download, component);
+      const done = (later: Instant, { outcome }: FetchResult): void => {
+        if (outcome === 'received' && image.finish()) this.#imageInstalled(download);
+        else {
+          image.abort();
+          this.#fetchImage(later, download, component);
+        }
+      };
+      const options = { sink: image, peerPort: peer.port };
+      this.#phone.files.fetch(at, `${download.load}.img`, MAX_COMPONENT, [peer.address], done, options);
+    });
   }
 
   /** "For each component not already in flash": file names carry their version. */
@@ -208,15 +252,18 @@ export class LoadUpdate {
     const { boot, memory } = this.#phone;
     const { load, image, stored } = download;
     if (image !== null) {
-      if (image.finish()) {
-        dropStoredLoad(memory);
-        this.#finish(download, 'installed');
-      } else this.#refuse(download, refusedImage(image.refusal!));
+      if (image.finish()) this.#imageInstalled(download);
+      else this.#refuse(download, refusedImage(image.refusal!));
       return;
     }
     const error = storeLoad(memory, { load, image: boot.digest, components: stored });
     if (error === null) this.#finish(download, 'stored');
     else this.#refuse(download, { slug: 'storage-full', status: STATUS_OF_REFUSAL.size, detail: error });
+  }
+
+  #imageInstalled(download: Download): void {
+    dropStoredLoad(this.#phone.memory);
+    this.#finish(download, 'installed');
   }
 
   #finish({ load }: Download, outcome: 'installed' | 'stored'): void {

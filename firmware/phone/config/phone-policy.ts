@@ -9,6 +9,8 @@ export interface PhonePolicy {
   readonly cdp: boolean;
   readonly lldp: boolean;
   readonly powerNegotiation: boolean;
+  /** Phones of the subnet are asked for a load first; absent where they are not, and in what older loads saved. */
+  readonly peerFirmwareSharing?: true;
   /** `lldpAssetId`; empty for none. */
   readonly assetId: string;
   /** 0 off, 1 on, 2 restricted. */
@@ -43,6 +45,7 @@ export function policyOf(configuration: PhoneConfiguration): PhonePolicy {
     cdp: !off('enableCdpSwPort'),
     lldp: !off('enableLldpSwPort'),
     powerNegotiation: !off('powerNegotiation'),
+    ...(vendorConfig.get('peerFirmwareSharing') === '1' ? { peerFirmwareSharing: true } : {}),
     assetId: vendorConfig.get('lldpAssetId') ?? '',
     settingsAccess: access === '0' ? 0 : access === '2' ? 2 : 1,
     phonePassword: configuration.phonePassword,
