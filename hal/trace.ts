@@ -238,6 +238,8 @@ export interface TraceEvents {
     from: string;
     to: string;
   };
+  /** The call manager is gone, and the call's audio goes on until the user hangs up. */
+  'call.preserved': { call: number };
   /** The phone begins to talk: `codec` by its SDP name, `ptime` milliseconds in a packet. */
   'media.start': { call: number; codec: string; ptime: number; local: string; remote: string; dscp: number };
   /** Figures of the stream that is over; `jitter` and `latency` (half the round trip by RTCP) in milliseconds. */

@@ -11,6 +11,9 @@
  *     stopSending(now, call), close(now, call)            hold or the end; `open` and `send` begin anew, with counters at zero
  *     report(now, call)                                   figures of the stream, also for a while after it was closed
  *
+ * A client whose registration is lost says of connected calls nothing, and leaves their media as they are: they are the owner's to end from then on
+ * (call preservation). All others end with it.
+ *
  * `call` is any number of the client's own that names the call or the stream.
  */
 import type { Ipv4 } from '../../hal/nic.ts';

@@ -459,7 +459,10 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
     const after = this.#out;
     this.#out = [];
     this.#calls = null;
-    calls.end(now);
+    calls.end(
+      now,
+      after.some(({ kind }) => kind === 'lost'),
+    );
     this.#out.push(...after);
   }
 

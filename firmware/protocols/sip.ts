@@ -151,13 +151,14 @@ export class SipClient implements RegistrationClient {
     return 'giveUpAt' in state ? earlier(at, state.giveUpAt) : at;
   }
 
-  #enter(state: State): void {
+  /** @param isLost by no wish of ours */
+  #enter(state: State, isLost = false): void {
     if (!NEXT[this.#state.kind].includes(state.kind)) {
       throw new Error(`sip: no way from ${this.#state.kind} to ${state.kind}`);
     }
     this.#state = state;
     if (state.kind !== 'over') return;
-    this.#calls?.clear(this.#now);
+    this.#calls?.clear(this.#now, isLost);
     this.#calls = null;
     this.#stream.clear();
     this.#transactions.clear();
@@ -167,14 +168,14 @@ export class SipClient implements RegistrationClient {
 
   /** Ends the registration by our own decision. */
   #finish(out: RegistrationClientOut): void {
-    this.#enter(OVER);
+    this.#enter(OVER, out.kind === 'lost');
     this.#out.push(out, { kind: 'close' });
   }
 
   #gone(why: ConnectionGone): void {
     const { kind } = this.#state;
     if (kind === 'over') return;
-    this.#enter(OVER);
+    this.#enter(OVER, kind !== 'leaving');
     if (kind === 'leaving') this.#out.push({ kind: 'unregistered' });
     else this.#out.push({ kind: 'lost', why: why === 'timeout' ? 'tcp-timeout' : why });
   }

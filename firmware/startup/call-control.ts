@@ -4,6 +4,20 @@ import type { CallMedia, CallView } from '../protocols/calls.ts';
 import type { PhoneContext } from './phone-context.ts';
 import { PhoneMedia } from './phone-media.ts';
 
+/** Without a call manager nobody says that the other side has hung up: a phone that answers by itself listens this long for a sound. */
+const LISTENING = 5 * SECOND;
+
+/** The handset laid down, the path switched off, and the only soft key there is. */
+const ENDING_KEYS: ReadonlySet<Key> = new Set(['hookOn', 'speaker', 'headset', 'softKey1']);
+
+/** A call that goes on without its call manager. */
+interface Preserved {
+  readonly done: (now: Instant) => void;
+  /** Packets heard when it listened last. */
+  heard: number;
+  listenAt: Instant;
+}
+
 /** What the phone keeps of its calls beside the protocol: it tells them to the trace, answers by itself where it is told to, and drives their audio. */
 export class CallControl {
   readonly #phone: PhoneContext;
@@ -15,6 +29,7 @@ export class CallControl {
   #answered = false;
   #hangUp = false;
   #whenIdle: ((now: Instant) => void) | null = null;
+  #preserved: Preserved | null = null;
 
   constructor(phone: PhoneContext) {
     this.#phone = phone;
@@ -48,6 +63,40 @@ export class CallControl {
     task?.(now);
   }
 
+  /**
+   * The call manager is gone: the calls that the client has left connected keep their audio until the user hangs up, which is when `done` is called.
+   * False when there are none, or they are not to be kept.
+   */
+  preserve(now: Instant, done: (now: Instant) => void): boolean {
+    this.#whenIdle = null;
+    if (!this.busy || this.#phone.hal.tunables['call.preservation'] === 'off') return false;
+    const [first] = this.#calls!.keys();
+    this.#preserved = { done, heard: -1, listenAt: this.#answered ? now : NEVER };
+    this.#phone.hal.trace.event('call.preserved', { call: first! });
+    return true;
+  }
+
+  /** A preserved call knows nothing but its end. */
+  pressPreserved(now: Instant, key: Key): void {
+    if (ENDING_KEYS.has(key)) this.#endPreserved(now);
+  }
+
+  #endPreserved(now: Instant): void {
+    const preserved = this.#preserved;
+    this.over(now);
+    preserved?.done(now);
+  }
+
+  #listen(now: Instant, preserved: Preserved): void {
+    const heard = this.#media.packetsReceived;
+    if (heard === preserved.heard) {
+      this.#endPreserved(now);
+      return;
+    }
+    preserved.heard = heard;
+    preserved.listenAt = now + LISTENING;
+  }
+
   /** The registration is over, and whatever calls its call manager led. */
   over(now: Instant): void {
     this.#media.closeAll(now);
@@ -57,6 +106,7 @@ export class CallControl {
     this.#answered = false;
     this.#hangUp = false;
     this.#whenIdle = null;
+    this.#preserved = null;
   }
 
   /** @param press a key, as if a finger had */
@@ -72,10 +122,14 @@ export class CallControl {
       press('hookOn');
     }
     if (this.#media.pollAt() <= now) this.#media.dispatch(now);
+    const preserved = this.#preserved;
+    if (preserved !== null && now >= preserved.listenAt) this.#listen(now, preserved);
   }
 
   pollAt(): Instant {
-    return this.#hangUp ? 0 : earlier(this.#answerAt, this.#media.pollAt());
+    if (this.#hangUp) return 0;
+    const at = earlier(this.#answerAt, this.#media.pollAt());
+    return this.#preserved === null ? at : earlier(at, this.#preserved.listenAt);
   }
 
   /** A phone that rings and has no other call lifts its handset after the time set. */

@@ -12,7 +12,7 @@ import type { PhoneContext } from './phone-context.ts';
 import { RegisteredScreen } from './registered-screen.ts';
 import { Registration, type RegistrationOut } from './registration.ts';
 import type { Stage, StageOutput } from './stage.ts';
-import { Standby, type StandbyOptions } from './standby.ts';
+import { StandbyPair } from './standby-pair.ts';
 
 export interface CallManagerOptions extends CallManagerSecurity {
   /** The step that reads configurations, for a call manager's wish to have a changed one applied. */
@@ -32,6 +32,8 @@ type State =
   /** `asked`: the connection stands, and the phone has said Register. */
   | { readonly kind: 'contacting'; readonly registration: Registration; asked: boolean }
   | { readonly kind: 'registered'; readonly registration: Registration }
+  /** The registration is lost, and a call goes on; `reason` is that of the loss. */
+  | { readonly kind: 'preserving'; readonly reason: string }
   /** Unregistering on the call manager's, the operator's, or our own wish. */
   | { readonly kind: 'leaving'; readonly registration: Registration; readonly then: AfterLeaving };
 
@@ -58,8 +60,8 @@ export class CallManagerStage implements Stage {
   readonly #face: RegisteredScreen;
   readonly #calls: CallControl;
   #state: State = { kind: 'idle' };
-  /** To a better call manager than the phone's, and to one behind it; none before the first registration. */
-  #standbys: readonly [better: Standby, next: Standby] | null = null;
+  /** None before the first registration. */
+  #standbys: StandbyPair | null = null;
   #standbySeconds = 0;
   #outputs: StageOutput[] = [];
   #alarm: OutOfServiceReason;
@@ -91,7 +93,7 @@ export class CallManagerStage implements Stage {
       this.#outputs.push({ kind: 'failed', reason: refusal, retry: { at: NEVER } });
       return;
     }
-    const standing = this.#returnTo ?? this.#openStandby()?.openTo ?? null;
+    const standing = this.#returnTo ?? this.#standbys?.openTo ?? null;
     this.#returnTo = null;
     this.#list.begin(this.#places.count, standing);
     this.#contactNext(now);
@@ -100,12 +102,12 @@ export class CallManagerStage implements Stage {
   /** Another VLAN, or the link that was lost, make it a re-IP; what else takes the address away does not. */
   undo(now: Instant, back?: StageName): void {
     const state = this.#state;
-    if (state.kind !== 'idle') {
+    if ('registration' in state) {
       state.registration.abort(now);
       if (state.kind === 'registered') this.#lostEvent(state.registration, 'address or link lost');
       this.#alarm = back === 'voice-vlan' ? 're-ip' : 'address-lost';
     }
-    for (const standby of this.#standbys ?? []) standby.abort(now);
+    this.#standbys?.abort(now);
     this.#standbys = null;
     this.#outage = null;
     this.#returnTo = null;
@@ -126,14 +128,15 @@ export class CallManagerStage implements Stage {
   /** A key that is about calls. */
   press(now: Instant, key: Key): void {
     if (this.#state.kind === 'registered') this.#state.registration.process(now, { kind: 'key', key });
+    else if (this.#state.kind === 'preserving') this.#calls.pressPreserved(now, key);
   }
 
   dispatch(now: Instant, emit: (output: StageOutput) => void): void {
     const state = this.#state;
-    if (state.kind !== 'idle') {
+    if ('registration' in state) {
       state.registration.dispatch(now, (out) => this.#obey(now, state.registration, out));
     }
-    for (const standby of this.#standbys ?? []) if (standby.pollAt() <= now) standby.dispatch(now);
+    this.#standbys?.dispatch(now);
     this.#check?.dispatch(now);
     this.#face.dispatch(now);
     if (this.#calls.pollAt() <= now) this.#calls.dispatch(now, (key) => this.press(now, key));
@@ -147,8 +150,8 @@ export class CallManagerStage implements Stage {
     if (this.#outputs.length > 0) return 0;
     const state = this.#state;
     let at = earlier(this.#calls.pollAt(), this.#face.pollAt());
-    at = earlier(at, state.kind === 'idle' ? NEVER : state.registration.pollAt());
-    for (const standby of this.#standbys ?? []) at = earlier(at, standby.pollAt());
+    if ('registration' in state) at = earlier(at, state.registration.pollAt());
+    if (this.#standbys !== null) at = earlier(at, this.#standbys.pollAt());
     return this.#check === null ? at : earlier(at, this.#check.pollAt());
   }
 
@@ -172,7 +175,7 @@ export class CallManagerStage implements Stage {
   }
 
   #closeStandbys(now: Instant): void {
-    for (const standby of this.#standbys ?? []) standby.close(now);
+    this.#standbys?.close(now);
     this.#standbys = null;
   }
 
@@ -184,20 +187,15 @@ export class CallManagerStage implements Stage {
       return;
     }
     this.#phone.screen.starting(this.screenText);
-    const standing = this.#standbys?.find((standby) => standby.openTo === index)?.take(now) ?? null;
+    const standing = this.#standbys?.take(now, index) ?? null;
     const registration = standing ?? new Registration(this.#phone, now, this.#places.place(index), this.#calls.media);
     this.#state = { kind: 'contacting', registration, asked: false };
     if (standing !== null) this.#ask(now, standing);
   }
 
-  /** The connection to the best call manager among those that stand. */
-  #openStandby(): Standby | null {
-    return this.#standbys?.find((standby) => standby.openTo !== null) ?? null;
-  }
-
   #obey(now: Instant, registration: Registration, out: RegistrationOut): void {
     const state = this.#state;
-    if (state.kind === 'idle' || state.registration !== registration) return;
+    if (!('registration' in state) || state.registration !== registration) return;
     switch (out.kind) {
       case 'connected':
         this.#ask(now, registration);
@@ -301,42 +299,37 @@ export class CallManagerStage implements Stage {
     this.#phone.hal.trace.event(type, { from, to, cause, seconds: (now - at) / SECOND });
   }
 
-  /** Standby connections: to one of the better members, if there is any, and to one of those behind. */
   #watchOthers(now: Instant, index: number): void {
-    if (this.#places.count < 2 || this.#phone.hal.tunables['callmanager.standby'] === 'none') return;
+    const { count } = this.#places;
+    if (count < 2 || this.#phone.hal.tunables['callmanager.standby'] === 'none') return;
     this.#standbys ??= this.#newStandbys();
-    const [better, next] = this.#standbys;
-    const all = Array.from({ length: this.#places.count }, (_, member) => member);
-    better.watch(now, all.slice(0, index));
-    next.watch(now, all.slice(index + 1));
+    this.#standbys.watch(now, index, count);
   }
 
-  #newStandbys(): [Standby, Standby] {
+  #newStandbys(): StandbyPair {
     const { hal, facts } = this.#phone;
-    const options: Omit<StandbyOptions, 'return'> = {
+    return new StandbyPair({
       open: (now, index) =>
         new Registration(this.#phone, now, this.#places.place(index), this.#calls.media, this.#standbySeconds),
       retryWait: () => this.#list.spread(hal.tunables['callmanager.standbyRetry'] * SECOND),
       told: (registration, outcome, reason) => this.#standbyEvent(registration, outcome, reason),
-    };
-    const back: StandbyOptions['return'] = {
-      stability: (facts.configuration!.connectionMonitorDuration ?? DEFAULT_CONNECTION_MONITOR) * SECOND,
-      silenceGrants: hal.tunables['callmanager.tokenSilence'] === 'granted',
-      busy: () => this.#calls.busy,
-      granted: (now) => this.#goBack(now),
-    };
-    return [new Standby({ ...options, return: back }), new Standby({ ...options, return: null })];
+      return: {
+        stability: (facts.configuration!.connectionMonitorDuration ?? DEFAULT_CONNECTION_MONITOR) * SECOND,
+        silenceGrants: hal.tunables['callmanager.tokenSilence'] === 'granted',
+        busy: () => this.#calls.busy,
+        granted: (now) => this.#goBack(now),
+      },
+    });
   }
 
   /** The better call manager gives leave: the phone leaves its present one, and registers there when it has. */
   #goBack(now: Instant): void {
     const state = this.#state;
-    const better = this.#standbys![0];
     if (state.kind !== 'registered') {
-      better.askAgain(now);
+      this.#standbys?.askAgain(now);
       return;
     }
-    this.#returnTo = better.openTo;
+    this.#returnTo = this.#standbys!.betterOpenTo;
     this.#unregister(now, state.registration, 'failback');
   }
 
@@ -356,7 +349,7 @@ export class CallManagerStage implements Stage {
 
   #lost(
     now: Instant,
-    state: Exclude<State, { kind: 'idle' }>,
+    state: Extract<State, { registration: Registration }>,
     { why, unknownId = 0, waitSeconds = 0 }: Extract<RegistrationOut, { kind: 'lost' }>,
   ): void {
     const { hal, status } = this.#phone;
@@ -379,7 +372,18 @@ export class CallManagerStage implements Stage {
     status.report('Phone not registered');
     this.#outage = { type: 'failover', from: member.host, cause: why, at: now };
     this.#list.beginBehind(index);
-    this.#outputs.push({ kind: 'lost', reason: `registration.${why}` });
+    this.#check?.cancel(now);
+    this.#check = null;
+    this.#state = { kind: 'preserving', reason: `registration.${why}` };
+    if (this.#calls.preserve(now, (at) => this.#callsAreOver(at))) this.#face.callManagerDown(now);
+    else this.#callsAreOver(now);
+  }
+
+  /** Without a call manager, and without a call: the phone goes to the next. */
+  #callsAreOver(now: Instant): void {
+    const state = this.#state;
+    if (state.kind !== 'preserving') return;
+    this.#outputs.push({ kind: 'lost', reason: state.reason });
     this.#toIdle(now);
   }
 
@@ -436,7 +440,7 @@ export class CallManagerStage implements Stage {
   #staysAfterAll(now: Instant, registration: Registration): void {
     this.#state = { kind: 'registered', registration };
     this.#returnTo = null;
-    this.#standbys?.[0].askAgain(now);
+    this.#standbys?.askAgain(now);
   }
 
   /** The registration is over on our own wish. */

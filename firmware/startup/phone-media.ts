@@ -87,6 +87,13 @@ export class PhoneMedia implements CallMedia {
     for (const call of [...(this.#streams?.keys() ?? [])]) this.close(now, call);
   }
 
+  /** Of all streams together. */
+  get packetsReceived(): number {
+    let sum = 0;
+    for (const { endpoint } of this.#streams?.values() ?? []) sum += endpoint.packetsReceived;
+    return sum;
+  }
+
   report(_now: Instant, call: number): MediaReport | null {
     return this.#streams?.get(call)?.endpoint.report() ?? this.#reports?.get(call) ?? null;
   }

@@ -6,6 +6,14 @@ import type { PhoneContext } from './phone-context.ts';
 
 type Registered = Extract<RegistrationClientOut, { kind: 'registered' }>;
 
+/** During a call that goes on without its call manager, in the words of the phone's built-in labels; there is only one thing left to do. */
+const CALL_MANAGER_DOWN = {
+  prompt: 'CM Down, Features Disabled',
+  notify: '',
+  text: '',
+  softKeys: [{ label: 'EndCall' }],
+} as const satisfies Partial<PhoneDisplay>;
+
 /** What a registered phone shows: the clock, its lines, and what the call manager has put on the display. */
 export class RegisteredScreen {
   readonly #phone: PhoneContext;
@@ -28,6 +36,11 @@ export class RegisteredScreen {
   display(now: Instant, display: PhoneDisplay): void {
     this.#display = display;
     this.#show(now);
+  }
+
+  callManagerDown(now: Instant): void {
+    const { messageWaiting = false, speaker = false } = this.#display ?? {};
+    this.display(now, { ...CALL_MANAGER_DOWN, messageWaiting, speaker });
   }
 
   setClock(now: Instant, { systemTime, local }: Extract<RegistrationClientOut, { kind: 'time' }>): void {

@@ -66,11 +66,4 @@ describe('two phones with SIP loads', () => {
     made.run(1);
     expect([states(made, 0).at(-1), states(made, 1).at(-1)]).toEqual(['connected', 'connected']);
   });
-
-  it('end their call when the call manager dies', () => {
-    const made = connected();
-    made.lab.sipCallManagers[0]!.stop('rst');
-    made.run(5);
-    expect([states(made, 0).at(-1), states(made, 1).at(-1)]).toEqual(['ended', 'ended']);
-  });
 });

@@ -146,6 +146,10 @@ export class MediaEndpoint implements Machine<MediaIn, MediaOut> {
     return this.#talk === null ? this.#reportAt : earlier(this.#talk.at, this.#reportAt);
   }
 
+  get packetsReceived(): number {
+    return this.#reception.packets;
+  }
+
   report(): MediaReport {
     return {
       packetsSent: this.#packetsSent,

@@ -224,14 +224,16 @@ describe('media', () => {
     ]);
   });
 
-  it('ends with its call, though the server forgets to close it, and with the registration', () => {
+  it('ends with its call, though the server forgets to close it; without a call manager only that of a connected call goes on', () => {
     const { d, media } = registered(22);
     d.say({ type: 'CallState', state: 5, ...ABOUT }, open, { type: 'CallState', state: 2, ...ABOUT });
     expect(media.log.at(-1)).toBe(`close ${CALL}`);
-    d.say({ type: 'CallState', state: 5, lineInstance: 1, callReference: 9 });
+    d.say({ type: 'CallState', state: 8, lineInstance: 1, callReference: 9 });
+    d.say({ type: 'CallState', state: 5, ...ABOUT }, open);
     d.heard();
     d.input({ kind: 'gone', why: 'reset' });
     expect(d.heard()).toMatchObject([{ kind: 'call', call: { call: 9, state: 'ended' } }, { kind: 'lost' }]);
+    expect(media.log.at(-1)).not.toBe(`close ${CALL}`);
   });
 });
 

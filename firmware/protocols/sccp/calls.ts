@@ -148,10 +148,13 @@ export class SccpCalls {
     }
   }
 
-  /** The registration is over, and its calls with it. */
-  end(now: Instant): void {
-    this.#streams?.endAll(now);
+  /** The registration is over, and its calls with it. @param isLost leaves the connected ones, and their audio, to the owner */
+  end(now: Instant, isLost: boolean): void {
+    const kept = isLost && [...this.#calls.values()].some(({ state }) => state === 'connected');
+    if (!kept) this.#streams?.endAll(now);
     for (const call of this.#calls.values()) {
+      if (kept && call.state === 'connected') continue;
+      this.#streams?.end(now, call.reference);
       call.state = 'ended';
       this.#tell(call);
     }

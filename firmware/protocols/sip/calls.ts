@@ -252,10 +252,10 @@ export class SipCalls implements CallOwner {
     return at;
   }
 
-  /** The registration is over: nothing can be said any more. */
-  clear(now: Instant): void {
-    for (const call of this.#calls) this.media.close(now, call.id);
-    const calls = this.#calls;
+  /** The registration is over: nothing can be said any more. @param isLost leaves the connected calls, and their audio, to the owner */
+  clear(now: Instant, isLost: boolean): void {
+    const calls = this.#calls.filter(({ view }) => !isLost || view.state !== 'connected');
+    for (const call of calls) this.media.close(now, call.id);
     this.#calls = [];
     this.#focus = null;
     this.#transfer = null;
