@@ -4,14 +4,14 @@ import { DER, der, derBitString, derInteger, derObjectIdentifier } from './der.t
 
 /** Attributes of names that certificates here are made with (X.520). */
 const ATTRIBUTES = {
-  CN: '2.5.4.3',
-  serialNumber: '2.5.4.5',
-  C: '2.5.4.6',
-  L: '2.5.4.7',
-  ST: '2.5.4.8',
-  O: '2.5.4.10',
-  OU: '2.5.4.11',
-} as const;
+  CN: derObjectIdentifier('2.5.4.3'),
+  serialNumber: derObjectIdentifier('2.5.4.5'),
+  C: derObjectIdentifier('2.5.4.6'),
+  L: derObjectIdentifier('2.5.4.7'),
+  ST: derObjectIdentifier('2.5.4.8'),
+  O: derObjectIdentifier('2.5.4.10'),
+  OU: derObjectIdentifier('2.5.4.11'),
+};
 
 /** A distinguished name in the certificate's order, the first part the most general one. */
 export type DistinguishedName = readonly (readonly [attribute: keyof typeof ATTRIBUTES, value: string])[];
@@ -50,19 +50,40 @@ const TRUE = der(DER.boolean, Uint8Array.of(0xff));
 
 /** An X.509 version 3 certificate (RFC 5280 section 4.1), DER. */
 export function writeCertificate(plan: CertificatePlan, issuerKey: KeyObject, digest: DigestAlgorithm): Uint8Array {
-  const algorithm = signatureAlgorithm(issuerKey, digest);
-  const body = der(
-    DER.sequence,
-    der(0xa0, derInteger(Uint8Array.of(2))),
-    derInteger(plan.serial),
-    algorithm,
-    nameOf(plan.issuer),
-    der(DER.sequence, time(plan.notBefore), time(plan.notAfter)),
-    nameOf(plan.subject),
-    plan.publicKey.export({ type: 'spki', format: 'der' }),
-    der(0xa3, der(DER.sequence, ...extensions(plan))),
-  );
-  return new Uint8Array(der(DER.sequence, body, algorithm, derBitString(sign(digest, body, issuerKey))));
+  const publicKey = plan.publicKey.export({ type: 'spki', format: 'der' });
+  return new CertificateTemplate(plan, issuerKey, digest).write({ ...plan, publicKey });
+}
+
+/** In what certificates of one template differ. */
+export interface CertificateDifference extends Pick<CertificatePlan, 'subject' | 'serial'> {
+  /** SubjectPublicKeyInfo, DER. */
+  readonly publicKey: Uint8Array;
+}
+
+/** Certificates of one issuer that differ in little: all else is written once, and what a further one costs is its signature. */
+export class CertificateTemplate {
+  readonly #issuerKey: KeyObject;
+  readonly #digest: DigestAlgorithm;
+  readonly #algorithm: Uint8Array;
+  readonly #version = der(0xa0, derInteger(Uint8Array.of(2)));
+  readonly #beforeSubject: Uint8Array;
+  readonly #extensions: Uint8Array;
+
+  constructor(plan: Omit<CertificatePlan, keyof CertificateDifference>, issuerKey: KeyObject, digest: DigestAlgorithm) {
+    this.#issuerKey = issuerKey;
+    this.#digest = digest;
+    this.#algorithm = signatureAlgorithm(issuerKey, digest);
+    const validity = der(DER.sequence, time(plan.notBefore), time(plan.notAfter));
+    this.#beforeSubject = Buffer.concat([this.#algorithm, nameOf(plan.issuer), validity]);
+    this.#extensions = der(0xa3, der(DER.sequence, ...extensions(plan)));
+  }
+
+  write({ serial, subject, publicKey }: CertificateDifference): Uint8Array {
+    const own = [nameOf(subject), publicKey];
+    const body = der(DER.sequence, this.#version, derInteger(serial), this.#beforeSubject, ...own, this.#extensions);
+    const signature = derBitString(sign(this.#digest, body, this.#issuerKey));
+    return new Uint8Array(der(DER.sequence, body, this.#algorithm, signature));
+  }
 }
 
 function signatureAlgorithm(key: KeyObject, digest: DigestAlgorithm): Uint8Array {
@@ -75,10 +96,7 @@ function signatureAlgorithm(key: KeyObject, digest: DigestAlgorithm): Uint8Array
 function nameOf(name: DistinguishedName): Uint8Array {
   const parts = name.map(([attribute, value]) => {
     const tag = /^[A-Za-z0-9 '()+,./:=?-]*$/.test(value) ? DER.printableString : DER.utf8String;
-    return der(
-      DER.set,
-      der(DER.sequence, derObjectIdentifier(ATTRIBUTES[attribute]), der(tag, Buffer.from(value, 'utf8'))),
-    );
+    return der(DER.set, der(DER.sequence, ATTRIBUTES[attribute], der(tag, Buffer.from(value, 'utf8'))));
   });
   return der(DER.sequence, ...parts);
 }
@@ -93,7 +111,7 @@ function time(seconds: number): Uint8Array {
   return der(short ? DER.utcTime : DER.generalizedTime, Buffer.from(short ? digits.slice(2) : digits, 'latin1'));
 }
 
-function extensions({ isAuthority, dnsNames = [] }: CertificatePlan): Uint8Array[] {
+function extensions({ isAuthority, dnsNames = [] }: Pick<CertificatePlan, 'isAuthority' | 'dnsNames'>): Uint8Array[] {
   const usage = isAuthority
     ? USAGE.keyCertSign | USAGE.cRLSign | USAGE.digitalSignature
     : USAGE.digitalSignature | USAGE.keyEncipherment;

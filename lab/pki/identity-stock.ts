@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { type DistinguishedName, writeCertificate } from '../../hal/host/certificate-writer.ts';
+import { CertificateTemplate, type DistinguishedName } from '../../hal/host/certificate-writer.ts';
 import { generateKey, type Identity, type KeyKind, ORGANIZATION, serialNumber } from './lab-pki.ts';
 import { nameOf } from './lsc-issuer.ts';
 
@@ -37,13 +37,17 @@ const TEN_YEARS = 3_650 * DAY;
 /** The factory's stock of manufacturer-installed certificates: each phone has its own certificate, and a key out of a pool. */
 export class IdentityStock {
   readonly #options: IdentityStockOptions;
-  readonly #issuer: DistinguishedName;
-  readonly #keys: { readonly privateKey: KeyObject; readonly publicKey: KeyObject }[] = [];
+  readonly #template: CertificateTemplate;
+  /** Public ones as SubjectPublicKeyInfo, DER. */
+  readonly #keys: { readonly privateKey: KeyObject; readonly publicKey: Uint8Array }[] = [];
   #issued = 0;
 
   constructor(options: IdentityStockOptions) {
     this.#options = options;
-    this.#issuer = nameOf(options.authority.certificate);
+    const { authority, now } = options;
+    const issuer = nameOf(authority.certificate);
+    const plan = { issuer, notBefore: now - DAY, notAfter: now + TEN_YEARS, isAuthority: false };
+    this.#template = new CertificateTemplate(plan, authority.privateKey, 'sha256');
   }
 
   /** Whether this factory's authority has signed that certificate. */
@@ -53,26 +57,19 @@ export class IdentityStock {
   }
 
   issue({ productId, deviceName, serial }: IdentityHolder): Identity {
-    const { authority, now, keys = DEFAULT_KEYS, keyKind = 'rsa-2048' } = this.#options;
+    const { keys = DEFAULT_KEYS, keyKind = 'rsa-2048' } = this.#options;
     const index = this.#issued++ % keys;
     if (this.#keys[index] === undefined) {
       const privateKey = generateKey(keyKind);
-      this.#keys[index] = { privateKey, publicKey: createPublicKey(privateKey) };
+      const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+      this.#keys[index] = { privateKey, publicKey };
     }
     const { privateKey, publicKey } = this.#keys[index];
-    const plan = {
-      subject: [
-        ['serialNumber', `PID:${productId} SN:${serial}`],
-        ...ORGANIZATION,
-        ['CN', `${productId}-${deviceName}`],
-      ] satisfies DistinguishedName,
-      issuer: this.#issuer,
-      serial: serialNumber(),
-      publicKey,
-      notBefore: now - DAY,
-      notAfter: now + TEN_YEARS,
-      isAuthority: false,
-    };
-    return { privateKey, certificate: writeCertificate(plan, authority.privateKey, 'sha256') };
+    const subject: DistinguishedName = [
+      ['serialNumber', `PID:${productId} SN:${serial}`],
+      ...ORGANIZATION,
+      ['CN', `${productId}-${deviceName}`],
+    ];
+    return { privateKey, certificate: this.#template.write({ serial: serialNumber(), subject, publicKey }) };
   }
 }
