@@ -65,13 +65,15 @@ export class KernelSockets implements Sockets {
   }
 
   udp(port: number, sink: UdpSink, options: UdpOptions = {}): UdpSocket {
-    const socket = dgram.createSocket({ type: 'udp4', reuseAddr: false });
+    const socket = dgram.createSocket({ type: 'udp4', reuseAddr: false, lookup: literally });
     const entry = { destroy: () => socket.close() };
     this.#open.add(entry);
     let closed = false;
     // A datagram sent before the bind completed waits for it.
     const waiting: (() => void)[] = [];
     let bound = false;
+    // Before the bind, which may fail at once.
+    socket.on('error', (error) => this.#failed(`udp ${port}`, error));
     this.#await(
       new Promise((resolve) => {
         socket.once('error', () => resolve());
@@ -83,7 +85,6 @@ export class KernelSockets implements Sockets {
         });
       }),
     );
-    socket.on('error', (error) => this.#failed(`udp ${port}`, error));
     socket.on('message', (message, from) => {
       const address = parseIpv4(from.address);
       if (address !== null) sink(this.#timeline.now(), message, { address, port: from.port }, this.#address);
@@ -93,7 +94,7 @@ export class KernelSockets implements Sockets {
         return bound && !closed ? socket.address().port : port;
       },
       send: (now: Instant, to: Endpoint, payload: Uint8Array, sendOptions?: UdpSendOptions) => {
-        const copy = Uint8Array.from(payload);
+        const copy = payload.slice();
         const target = sendOptions?.station === undefined ? to.address : BROADCAST;
         const send = () => {
           if (closed) return;
@@ -163,6 +164,11 @@ export class KernelSockets implements Sockets {
     this.#pending.add(pending);
     pending.then(() => this.#pending.delete(pending));
   }
+}
+
+/** Node looks up even addresses, in a later turn of its loop: here there is never anything to look up. */
+function literally(address: string, _options: unknown, found: (error: null, address: string, family: number) => void) {
+  found(null, address, 4);
 }
 
 class KernelTcpSocket implements TcpSocket {
