@@ -1,14 +1,5 @@
 import type { Command } from 'commander';
-import {
-  CallScript,
-  Capture,
-  FIRST_NUMBER,
-  MOST_PHONES,
-  macPlan,
-  PrivateFile,
-  runOf,
-  VirtualWorld,
-} from '../fleet/public.ts';
+import { CallScript, Capture, FIRST_NUMBER, MOST_PHONES, macPlan, runOf, VirtualWorld } from '../fleet/public.ts';
 import type { ModelRow } from '../hal/board.ts';
 import { SECOND } from '../hal/timer.ts';
 import type { TunableValues } from '../hal/tunables.ts';
@@ -18,6 +9,7 @@ import { type CapfTexts, capfOrderOf, withCapfOrder } from './capf-options.ts';
 import { countsText } from './conclude.ts';
 import type { ExitCode } from './exit-code.ts';
 import { readLoad } from './image.ts';
+import { type KeyLogTexts, openKeyLog, withKeyLog } from './key-log.ts';
 import { Output } from './output.ts';
 import { type PhoneKindTexts, warnOfUnsigned, withPhoneKind } from './phone-options.ts';
 import { type RunTexts, readRunOptions, withRunOptions } from './run-options.ts';
@@ -25,7 +17,7 @@ import { Session } from './session.ts';
 import { UsageError } from './usage-error.ts';
 import { model, oneOf, protocolOf, wholeNumber } from './values.ts';
 
-export interface DemoTexts extends RunTexts, PhoneKindTexts, CapfTexts {
+export interface DemoTexts extends RunTexts, PhoneKindTexts, CapfTexts, KeyLogTexts {
   readonly phones: string;
   readonly model: string;
   readonly upgrade?: string;
@@ -33,7 +25,6 @@ export interface DemoTexts extends RunTexts, PhoneKindTexts, CapfTexts {
   readonly call?: boolean;
   readonly security: string;
   readonly pcap?: string;
-  readonly keylog?: string;
 }
 
 const DEFAULT_SEED = 1;
@@ -58,10 +49,9 @@ export function demoCommand(command: Command): Command {
       .option('--call', 'the first phone calls the second, talks for five seconds and hangs up')
       .option('--upgrade <image>', 'the call manager orders this image as their load')
       .option('--security <mode>', 'of the phones: none, authenticated or encrypted', 'none')
-      .option('--pcap <file>', "write what goes over the phones' cables into FILE (pcapng)")
-      .option('--keylog <file>', 'write the secrets of TLS sessions into FILE, so that the capture can be read'),
+      .option('--pcap <file>', "write what goes over the phones' cables into FILE (pcapng)"),
   );
-  return withRunOptions(withCapfOrder(described));
+  return withRunOptions(withCapfOrder(withKeyLog(described)));
 }
 
 /** `sepia demo`. */
@@ -82,7 +72,7 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
   const epoch = settings.seed === null ? Date.now() : SEEDED_EPOCH;
   const session = new Session(output, settings);
   const capture = texts.pcap === undefined ? null : new Capture(texts.pcap, epoch);
-  const keyLog = texts.keylog === undefined ? null : new PrivateFile(texts.keylog);
+  const keyLog = openKeyLog(texts);
   const ordered = upgrade === null ? {} : { load: upgrade.name };
   // What the administrator has told the phones' users, and they have typed.
   const typed = capf?.string === undefined ? {} : { settings: { capfString: capf.string } };
@@ -110,7 +100,7 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
       ...(capf === null ? {} : { capf }),
       ...(upgrade === null ? {} : { files: loadFiles([upgrade]) }),
     },
-    ...(keyLog === null ? {} : { keyLog: (line) => keyLog.write(Buffer.from(line).toString('latin1')) }),
+    ...keyLog.option,
     ...(capture === null
       ? {}
       : { wire: (wire, plan, timeline) => capture.tap(wire, timeline, `SEP${plan.mac.toString(16).toUpperCase()}`) }),
@@ -150,7 +140,7 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
     );
   } finally {
     capture?.close();
-    keyLog?.close();
+    keyLog.close();
   }
 }
 

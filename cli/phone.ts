@@ -15,10 +15,12 @@ import { FlashFile } from '../hal/host/flash-file.ts';
 import type { Timeline } from '../hal/timeline.ts';
 import type { WireEnd } from '../hal/wire-end.ts';
 import { flashInfo } from '../images/public.ts';
+import { type LabOptions, readPkiFolder, SECURITY_MODES } from '../lab/public.ts';
 import { bootViewFor } from './boot-view.ts';
 import type { ExitCode } from './exit-code.ts';
 import { elementOf, type FactoryTexts, factoryOf, withFactory } from './factory.ts';
 import { readOctets } from './files.ts';
+import { type KeyLog, type KeyLogTexts, openKeyLog, withKeyLog } from './key-log.ts';
 import { Output } from './output.ts';
 import { type PhoneKindTexts, warnOfUnsigned, withPhoneKind } from './phone-options.ts';
 import { nicOf, readMacRun, refuseBefore, tunablesOn } from './real-run.ts';
@@ -28,7 +30,8 @@ import { settingsOf } from './setting-options.ts';
 import { UsageError } from './usage-error.ts';
 import { model, oneOf, protocolOf } from './values.ts';
 
-export interface PhoneTexts extends RunTexts, PhoneKindTexts, FactoryTexts {
+export interface PhoneTexts extends RunTexts, PhoneKindTexts, FactoryTexts, KeyLogTexts {
+  readonly security: string;
   readonly nic: string;
   readonly model?: string;
   readonly mac: string;
@@ -68,12 +71,13 @@ export function phoneCommand(command: Command): Command {
           '--capf-string <digits>',
           'the authentication string that CAPF wants before it gives the phone a certificate',
         )
+        .option('--security <mode>', `of the virtual wire's cluster: ${SECURITY_MODES.join(', ')}`, 'none')
         .option('--pcap <file>', 'write what goes over its cable into FILE (pcapng)')
         .option('--nic-in-use-ok', 'on an interface that this machine itself uses')
         .option('--auto-register', 'if the call manager does not know the phone, it registers all the same'),
     ),
   );
-  return withRunOptions(described);
+  return withRunOptions(withKeyLog(described));
 }
 
 /** `sepia phone`. */
@@ -84,9 +88,11 @@ export async function phone(texts: PhoneTexts): Promise<ExitCode> {
     'poe',
     'external',
   ]);
+  const secure = readSecurity(texts, nic);
   const output = new Output(texts);
   const flash = texts.flash === undefined ? null : FlashFile.open(texts.flash);
   let capture: Capture | null = null;
+  let keyLog: KeyLog | null = null;
   try {
     const factory = factoryOf(texts);
     const kind = readPhonePlan(texts, flash);
@@ -98,6 +104,7 @@ export async function phone(texts: PhoneTexts): Promise<ExitCode> {
     const session = new Session(output, settings, { clock: nic.kind === 'virtual' ? null : Date.now });
     const epoch = Date.now();
     capture = texts.pcap === undefined ? null : new Capture(texts.pcap, epoch);
+    keyLog = openKeyLog(texts);
     const conflict = new Conflict(session);
     const world = await openWorld(nic, {
       phones: [plan],
@@ -107,8 +114,10 @@ export async function phone(texts: PhoneTexts): Promise<ExitCode> {
       powerSource,
       sinks: session.census,
       ...(factory === null ? {} : { identity: (holder) => factory.issue(holder) }),
+      ...keyLog.option,
       epoch,
       seed: settings.seed,
+      secure,
       wire: (end, { mac }, timeline) => capture?.tap(end, timeline, deviceName(mac)) ?? end,
       conflict: (name) => conflict.heard(name),
     });
@@ -138,6 +147,7 @@ export async function phone(texts: PhoneTexts): Promise<ExitCode> {
     );
   } finally {
     capture?.close();
+    keyLog?.close();
     flash?.close();
   }
 }
@@ -196,16 +206,32 @@ function readPhonePlan(texts: PhoneTexts, flash: FlashFile | null): PhonePlan {
   return { model: row, mac: identity.mac, serial: identity.serial, protocol, flash, settings };
 }
 
+/** What makes the lab of the virtual wire a secure cluster. Its keys are made anew for each run unless they are given, and a flash file remembers them. */
+function readSecurity(texts: PhoneTexts, nic: NicName): Pick<LabOptions, 'security' | 'pki'> {
+  const security = oneOf('--security', texts.security, SECURITY_MODES);
+  if (security === 'none') return {};
+  if (nic.kind !== 'virtual') {
+    throw new UsageError(
+      '--security is for --nic virtual; elsewhere the phone does what the call manager has ordered.',
+    );
+  }
+  if (texts.pki !== undefined) return { security, pki: readPkiFolder(texts.pki).pki };
+  if (texts.flash === undefined) return { security };
+  throw new UsageError('--security with --flash needs --pki FOLDER: the flash remembers whom it trusts.');
+}
+
 type WorldOptions = Omit<Parameters<typeof RealWorld.open>[0], 'nic' | 'wire'> & {
+  readonly secure: Pick<LabOptions, 'security' | 'pki'>;
   readonly wire: (end: WireEnd, plan: PhonePlan, timeline: Timeline) => WireEnd;
 };
 
 function openWorld(nic: NicName, options: WorldOptions): Promise<World> | World {
-  if (nic.kind !== 'virtual') return RealWorld.open({ ...options, nic });
-  const { conflict: _, ...others } = options;
+  const { secure, ...real } = options;
+  if (nic.kind !== 'virtual') return RealWorld.open({ ...real, nic });
+  const { conflict: _, ...others } = real;
   return new VirtualWorld({
     ...others,
     seed: options.seed ?? DEFAULT_SEED,
-    lab: { callManager: { epoch: options.epoch } },
+    lab: { callManager: { epoch: options.epoch }, ...secure },
   });
 }

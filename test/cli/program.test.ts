@@ -1,4 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { STAGE_NAMES } from '../../hal/trace.ts';
@@ -55,6 +58,19 @@ describe('the program', () => {
     expect(code).toBe(0);
     const accepted = objects(out).find(({ type }) => type === 'registration.accepted');
     expect(accepted).toMatchObject({ transport: 'tls', port: 2443 });
+  });
+
+  it('phone --security on the virtual wire registers over TLS; --keylog keeps the secrets of its sessions for their owner', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sepia-keylog-'));
+    const keyLog = join(folder, 'keys.txt');
+    const wire = ['--nic', 'virtual', '--model', '8861', '--security', 'encrypted', '--keylog', keyLog];
+    const { code, out } = await sepia(['phone', ...wire, '--json', '--exit-when', 'registered', '--timeout', '60']);
+    expect(code).toBe(0);
+    const accepted = objects(out).find(({ type }) => type === 'registration.accepted');
+    expect(accepted).toMatchObject({ transport: 'tls', protocol: 'sip', port: 5061 });
+    expect(readFileSync(keyLog, 'utf8')).toMatch(/^CLIENT_RANDOM [0-9a-f]{64} [0-9a-f]{96}$/m);
+    expect(statSync(keyLog).mode & 0o777).toBe(0o600);
+    rmSync(folder, { recursive: true });
   });
 
   it('demo without a terminal prints plain lines: where the flash lives first, the nine steps, the screen', async () => {

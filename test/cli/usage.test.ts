@@ -69,6 +69,12 @@ describe('a bad value gets one sentence and exit code 2', () => {
     [['doctor', '--network', '--nic', UDP, '--mac', 'ff'], /--mac: "ff" is not a MAC address/],
     [['phone', '--nic', 'udp:1', '--model', '7975'], /udp:LOCAL:PORT,REMOTE:PORT/],
     [['phone', '--nic', 'virtual'], /--model is missing/],
+    [['phone', '--nic', UDP, '--model', '7975', '--security', 'encrypted'], /--security is for --nic virtual/],
+    [
+      ['phone', '--nic', 'virtual', '--security', 'encrypted', '--flash', 'p.flash'],
+      /--security with --flash needs --pki/,
+    ],
+    [['phone', '--nic', 'virtual', '--model', '7975', '--security', 'some'], /--security takes none, authenticated/],
     [['phone', '--nic', 'virtual', '--model', '7975', '--mac', '0'], /not a MAC address/],
     [['phone', '--nic', 'virtual', '--model', '7975', '--mac', '010000000001'], /group address/],
     [['phone', '--nic', 'virtual', '--model', '7975', '--static', '10.0.0.5/24,10.0.0.1'], /needs --tftp/],
