@@ -1,4 +1,11 @@
-import type { Census, EventStream, ExitWhen, RunOutcome, Verdict } from '../fleet/public.ts';
+import {
+  type Census,
+  type EventStream,
+  type ExitWhen,
+  isTrustRefused,
+  type RunOutcome,
+  type Verdict,
+} from '../fleet/public.ts';
 import type { Instant } from '../hal/timer.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { STAGE_TITLES } from './learned.ts';
@@ -39,7 +46,8 @@ export function conclude(
 function codeOfVerdicts(missing: readonly PhoneVerdict[]): ExitCode {
   if (missing.length === 0) return EXIT.done;
   if (missing.some(({ outcome }) => outcome === 'refused')) return EXIT.refused;
-  return missing.some(({ cause }) => cause === 'register.rejected') ? EXIT.rejected : EXIT.failed;
+  if (missing.some(({ cause }) => cause === 'register.rejected')) return EXIT.rejected;
+  return missing.some(({ cause }) => isTrustRefused(cause)) ? EXIT.trustRefused : EXIT.failed;
 }
 
 function tellPeople(verdicts: readonly PhoneVerdict[], missing: readonly PhoneVerdict[], output: Output): void {

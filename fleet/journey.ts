@@ -9,6 +9,14 @@ export interface StageFailure {
   readonly reason: string;
 }
 
+/** `tls.unknown-ca`: the phone does not trust the server; `tls.handshake`: they came to no agreement; `tls.version`: the server wants a newer version. */
+export type TlsFailure = 'tls.unknown-ca' | 'tls.handshake' | 'tls.version';
+
+function tlsFailureOf({ outcome, reason }: TraceEvents['callmanager.connect']): TlsFailure | null {
+  if (outcome !== 'failed' || reason?.startsWith('tls.') !== true) return null;
+  return reason === 'tls.version' || reason === 'tls.handshake' ? reason : 'tls.unknown-ca';
+}
+
 /** How far one phone has come, read off its events. */
 export class Journey {
   readonly phone: string;
@@ -24,6 +32,8 @@ export class Journey {
   /** What goes with the failure: the call manager's words, a payload's fault. */
   detail: string | null = null;
   linkUp = false;
+  /** What stood between the phone and a call manager over TLS, in this round of them. */
+  tlsFailure: TlsFailure | null = null;
   faults = 0;
   /** Why this program itself stopped the phone. */
   refusal: string | null = null;
@@ -101,6 +111,10 @@ export class Journey {
       case 'stage.enter':
         this.stage = (fields as TraceEvents['stage.enter']).stage;
         this.enteredAt = at;
+        this.tlsFailure = null;
+        return;
+      case 'callmanager.connect':
+        this.tlsFailure = tlsFailureOf(fields as TraceEvents['callmanager.connect']) ?? this.tlsFailure;
         return;
       case 'stage.leave':
         this.#left(fields as TraceEvents['stage.leave']);
@@ -130,8 +144,13 @@ export class Journey {
   }
 
   #left({ stage, outcome, reason }: TraceEvents['stage.leave']): void {
-    if (outcome === 'failed') this.failure = { stage, reason: reason ?? `${stage}.failed` };
+    if (outcome === 'failed') this.failure = { stage, reason: this.#whyUnreachable(reason) ?? `${stage}.failed` };
     else if (this.failure?.stage === stage) this.failure = null;
+  }
+
+  /** A call manager that was reached and not trusted, or that did not trust the phone, says more than that none was reached. */
+  #whyUnreachable(reason: string | undefined): string | undefined {
+    return reason === 'callmanager.unreachable' ? (this.tlsFailure ?? reason) : reason;
   }
 
   #faulted({ reason, detail }: TraceEvents['fault']): void {

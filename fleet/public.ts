@@ -26,6 +26,6 @@ export {
 } from './run.ts';
 export { SHARD_TYPES, type ShardPlan } from './shard-messages.ts';
 export { ShardedRun } from './sharded-run.ts';
-export { type Verdict, verdictOf } from './verdict.ts';
+export { isTrustRefused, type Verdict, verdictOf } from './verdict.ts';
 export { FIRST_NUMBER, VirtualWorld, type VirtualWorldOptions } from './virtual-world.ts';
 export type { World } from './world.ts';

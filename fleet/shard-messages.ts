@@ -41,6 +41,7 @@ export const SHARD_TYPES = [
   'link.down',
   'stage.enter',
   'stage.leave',
+  'callmanager.connect',
   'registration.accepted',
   'registration.rejected',
   'registration.lost',

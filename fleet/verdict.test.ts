@@ -9,6 +9,11 @@ const POWER: Step = ['power.on', { source: 'poe', class: 3, allocatedMilliwatts:
 const LINK: Step = ['link.up', { speed: 1000 }];
 const enter = (stage: StageName): Step => ['stage.enter', { stage }];
 const failed = (stage: StageName, reason: string): Step => ['stage.leave', { stage, outcome: 'failed', reason }];
+const UNREACHABLE = failed('call-manager', 'callmanager.unreachable');
+const refused = (reason: string): Step => [
+  'callmanager.connect',
+  { host: '10.0.0.1', port: 2443, transport: 'tls', priority: 0, outcome: 'failed', reason },
+];
 const done = (stage: StageName): Step => ['stage.leave', { stage, outcome: 'done' }];
 const REGISTERED: Step = [
   'registration.accepted',
@@ -86,9 +91,45 @@ describe('the verdict on a phone', () => {
     ],
     [
       'whose call manager is gone',
-      [POWER, enter('call-manager'), failed('call-manager', 'callmanager.unreachable')],
+      [POWER, enter('call-manager'), UNREACHABLE],
       'call-manager',
       'callmanager.unreachable',
+      true,
+    ],
+    [
+      'that trusts none of its call managers',
+      [POWER, enter('call-manager'), refused('tls.peer-unknown'), refused('timeout'), UNREACHABLE],
+      'call-manager',
+      'tls.unknown-ca',
+      true,
+    ],
+    [
+      'whose call managers do not trust it',
+      [POWER, enter('call-manager'), refused('tls.handshake'), UNREACHABLE],
+      'call-manager',
+      'tls.handshake',
+      true,
+    ],
+    [
+      'that trusted none in the round before, and meets none in this one',
+      [
+        POWER,
+        enter('call-manager'),
+        refused('tls.peer-unknown'),
+        UNREACHABLE,
+        enter('call-manager'),
+        refused('timeout'),
+        UNREACHABLE,
+      ],
+      'call-manager',
+      'callmanager.unreachable',
+      true,
+    ],
+    [
+      'that refused its configuration file',
+      [POWER, enter('configuration'), failed('configuration', 'trust.signer-unknown')],
+      'configuration',
+      'trust.signer-unknown',
       true,
     ],
     [

@@ -41,6 +41,11 @@ const LOAD_ADVICE = [
   'sepia image inspect',
   "the phone's status messages, load.update, boot.rejected and fault among its events",
 ];
+const TRUST_ADVICE = [
+  'the CTL and ITL that the server serves (sepia inspect), and those in the phone',
+  'whether certificates of the cluster were renewed since the phone has its lists',
+  'the setting that erases the lists of the phone',
+];
 const CALL_MANAGER_ADVICE = [
   'the call manager service',
   'the route to the call managers, and a firewall on TCP 2000 (SCCP) or 5060 (SIP)',
@@ -136,6 +141,22 @@ const CAUSES: Readonly<Record<string, Cause>> = {
     text: 'The call manager rejected the registration.',
     lookAt: ["the device in the call manager's database", 'its model and protocol', 'the log of the call manager'],
   },
+  'tls.unknown-ca': {
+    text: 'No call manager could show a certificate that the trust lists of the phone name.',
+    lookAt: TRUST_ADVICE,
+  },
+  'tls.handshake': {
+    text: 'TLS with the call managers came to nothing.',
+    lookAt: [
+      "whether the call manager trusts the issuer of the phone's certificate (CAPF-trust, CallManager-trust)",
+      'the security profile of the device',
+      'the reason in the events tls.handshake of this phone',
+    ],
+  },
+  'tls.version': {
+    text: "This model cannot speak the server's minimum TLS version.",
+    lookAt: ['the minimum TLS version of the cluster', 'the model'],
+  },
   'callmanager.unreachable': { text: 'No call manager could be reached.', lookAt: CALL_MANAGER_ADVICE },
   'expect.outside': {
     text: 'The network has led the phone where it is not expected.',
@@ -208,6 +229,18 @@ function registeredText({ load, orderedLoad, loadRefusal }: Journey): string {
   return `The phone is registered, but with ${load}: it has not taken ${orderedLoad} (${loadRefusal ?? 'not asked for yet'}).`;
 }
 
+/** Files that the phone has refused: what follows is the reason of `sepia inspect`. */
+const TRUST = 'trust.';
+
+function trustCause(cause: string): Cause {
+  return { text: `The phone refused the configuration file (${cause.slice(TRUST.length)}).`, lookAt: TRUST_ADVICE };
+}
+
+/** Trust is what failed, on either side. */
+export function isTrustRefused(cause: string): boolean {
+  return cause.startsWith(TRUST) || cause === 'tls.unknown-ca' || cause === 'tls.handshake';
+}
+
 function lastingFailure({ failure }: Journey): Journey['failure'] {
   return failure === null || OPTIONAL.has(failure.stage) ? null : failure;
 }
@@ -219,7 +252,7 @@ function isFinal(reason: string): boolean {
 }
 
 function said(outcome: Verdict['outcome'], stage: StageName, cause: string, detail: string | null): Word {
-  const known = CAUSES[cause];
+  const known = CAUSES[cause] ?? (cause.startsWith(TRUST) ? trustCause(cause) : undefined);
   const text = known?.text ?? `The step ${stage} failed: ${cause}.`;
   return {
     outcome,

@@ -310,8 +310,8 @@ describe('secure phones', () => {
     world.powerOn(0);
     await world.runHeldUntil('callmanager.connect');
     await world.runHeld(5);
-    expect(ownVerdict(world)).toMatchObject(AT_CALL_MANAGER);
-    expect(reportsOn(capture())).toMatchObject([AT_CALL_MANAGER]);
+    expect(ownVerdict(world)).toMatchObject({ ...AT_CALL_MANAGER, cause: 'tls.unknown-ca' });
+    expect(reportsOn(capture())).toMatchObject([{ ...AT_CALL_MANAGER, cause: 'tls.unknown-ca' }]);
   });
 
   it("TLS refused: the server's minimum version is above the model", async () => {
@@ -320,8 +320,8 @@ describe('secure phones', () => {
     world.powerOn(0);
     await world.runHeldUntil('callmanager.connect');
     await world.runHeld(5);
-    expect(ownVerdict(world)).toMatchObject(AT_CALL_MANAGER);
-    expect(reportsOn(capture())).toMatchObject([AT_CALL_MANAGER]);
+    expect(ownVerdict(world)).toMatchObject({ ...AT_CALL_MANAGER, cause: 'tls.version' });
+    expect(reportsOn(capture())).toMatchObject([{ ...AT_CALL_MANAGER, cause: 'tls.version' }]);
   });
 });
 
