@@ -16,6 +16,7 @@ import { type RunTexts, readRunOptions, withRunOptions } from './run-options.ts'
 import { Session } from './session.ts';
 import { UsageError } from './usage-error.ts';
 import { model, oneOf, protocolOf, wholeNumber } from './values.ts';
+import { readVoice, withVoice } from './voice.ts';
 
 export interface DemoTexts extends RunTexts, PhoneKindTexts, CapfTexts, KeyLogTexts {
   readonly phones: string;
@@ -25,6 +26,7 @@ export interface DemoTexts extends RunTexts, PhoneKindTexts, CapfTexts, KeyLogTe
   readonly call?: boolean;
   readonly security: string;
   readonly pcap?: string;
+  readonly voice?: string;
 }
 
 const DEFAULT_SEED = 1;
@@ -51,7 +53,7 @@ export function demoCommand(command: Command): Command {
       .option('--security <mode>', 'of the phones: none, authenticated or encrypted', 'none')
       .option('--pcap <file>', "write what goes over the phones' cables into FILE (pcapng)"),
   );
-  return withRunOptions(withCapfOrder(withKeyLog(described)));
+  return withRunOptions(withVoice(withCapfOrder(withKeyLog(described))));
 }
 
 /** `sepia demo`. */
@@ -66,6 +68,7 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
   const security = oneOf('--security', texts.security, SECURITY_MODES);
   const capf = capfOrderOf(texts, security);
   const upgrade = texts.upgrade === undefined ? null : readLoad(texts.upgrade);
+  const voice = readVoice(texts.voice);
   warnOfUnsigned(texts);
   const realistic = texts.realistic === true;
   const seed = settings.seed ?? DEFAULT_SEED;
@@ -92,6 +95,7 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
     epoch,
     sinks: session.census,
     allowUnsigned: texts.allowUnsigned === true,
+    ...voice,
     lab: {
       callManager: { epoch },
       // Protected ports keep phones apart, who have to hear each other in a call.

@@ -29,6 +29,7 @@ import { Session } from './session.ts';
 import { settingsOf } from './setting-options.ts';
 import { UsageError } from './usage-error.ts';
 import { model, oneOf, protocolOf } from './values.ts';
+import { readVoice, withVoice } from './voice.ts';
 
 export interface PhoneTexts extends RunTexts, PhoneKindTexts, FactoryTexts, KeyLogTexts {
   readonly security: string;
@@ -45,6 +46,7 @@ export interface PhoneTexts extends RunTexts, PhoneKindTexts, FactoryTexts, KeyL
   readonly vlan?: string;
   readonly capfString?: string;
   readonly pcap?: string;
+  readonly voice?: string;
   readonly nicInUseOk?: boolean;
   readonly autoRegister?: boolean;
 }
@@ -77,7 +79,7 @@ export function phoneCommand(command: Command): Command {
         .option('--auto-register', 'if the call manager does not know the phone, it registers all the same'),
     ),
   );
-  return withRunOptions(withKeyLog(described));
+  return withRunOptions(withVoice(withKeyLog(described)));
 }
 
 /** `sepia phone`. */
@@ -96,6 +98,7 @@ export async function phone(texts: PhoneTexts): Promise<ExitCode> {
   try {
     const factory = factoryOf(texts);
     const kind = readPhonePlan(texts, flash);
+    const voice = readVoice(texts.voice);
     const plan = flash === null ? kind : { ...kind, element: elementOf(flash.path, kind, factory) };
     refuseBefore(nic, { nicInUseOk: texts.nicInUseOk === true, phones: 1, expects: false });
     warnOfUnsigned(texts);
@@ -111,6 +114,7 @@ export async function phone(texts: PhoneTexts): Promise<ExitCode> {
       tunables: tunablesOn(nic, settings, texts.autoRegister === true),
       realistic: texts.realistic === true,
       allowUnsigned: texts.allowUnsigned === true,
+      ...voice,
       powerSource,
       sinks: session.census,
       ...(factory === null ? {} : { identity: (holder) => factory.issue(holder) }),

@@ -64,6 +64,8 @@ export interface PhoneOptions {
   readonly cpu: Cpu;
   readonly tunables: TunableValues;
   readonly realistic: boolean;
+  /** Mu-law octets at 8 kHz. */
+  readonly microphone?: Uint8Array;
   /** Departures from the bootloader's rules that the operator asked for. */
   readonly boot?: BootOptions;
   readonly sinks: PhoneSinks;
@@ -363,7 +365,7 @@ export class Phone {
   }
 
   #makeHal(): Hal {
-    const { timeline, sinks } = this.#options;
+    const { timeline, sinks, microphone } = this.#options;
     const trace: Trace = {
       event: (type, fields) => this.#trace(type, fields),
       debug: (line) => sinks.debug?.(this, timeline.now(), line),
@@ -381,6 +383,7 @@ export class Phone {
       tls: this.#secure.tls,
       panel: this.#panel,
       console: { write: (line) => sinks.console?.(this, line) },
+      ...(microphone === undefined ? {} : { microphone }),
       trace,
       tunables: this.#options.tunables,
       realistic: this.#options.realistic,

@@ -50,6 +50,8 @@ export interface PhoneMakerOptions {
   readonly sinks: PhoneSinks;
   /** Calendar time of the world's beginning, milliseconds since 1970. */
   readonly epoch: number;
+  /** What is spoken into each of them: mu-law octets at 8 kHz. */
+  readonly microphone?: Uint8Array;
   readonly images?: ImageReader;
   /** Every phone gets a payload context of its own; otherwise all phones of a load share one. */
   readonly contextPerPhone?: boolean;
@@ -91,7 +93,8 @@ export class PhoneMaker {
 
   /** Throws PlanError. */
   make(plan: PhonePlan, wire: WireEnd): { phone: Phone; flash: Flash } {
-    const { timeline, tunables, realistic, powerSource, sinks, epoch, rng, allowUnsigned = false } = this.#options;
+    const { timeline, tunables, realistic, powerSource, sinks, epoch, rng, microphone } = this.#options;
+    const { allowUnsigned = false } = this.#options;
     const { model, mac } = plan;
     const flash = plan.flash ?? this.#newFlash(plan);
     writeSettings(flash, plan.settings ?? {});
@@ -110,6 +113,7 @@ export class PhoneMaker {
       cpu: this.#options.contextPerPhone === true ? new Cpu(readBuiltSourceMap) : this.cpu,
       tunables,
       realistic,
+      ...(microphone === undefined ? {} : { microphone }),
       boot: { allowUnsigned },
       sinks,
     });

@@ -31,6 +31,8 @@ export interface Hal {
   readonly tls: Tls;
   readonly panel: Panel;
   readonly console: Console;
+  /** What is spoken into the phone: mu-law octets at 8 kHz, again and again. Without it there is what the tunable `media.source` says. */
+  readonly microphone?: Uint8Array;
   readonly trace: Trace;
   readonly tunables: TunableValues;
   /** A real phone's pace: lamps are shown for as long as they are, deliberate waits are kept. */

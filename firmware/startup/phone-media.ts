@@ -7,9 +7,9 @@ import type { VoiceSource } from '../protocols/media/voice-source.ts';
 import { ipv4Text } from '../wire/address.ts';
 import type { PhoneContext } from './phone-context.ts';
 
-/** Ports of real phones: even ones for RTP, the next for RTCP. */
+/** Ports of real phones: even ones for RTP, the next for RTCP. A configuration for SIP may name others. */
 const FIRST_PORT = 16_384;
-const PORT_PAIRS = 8_192;
+const LAST_PORT = 32_766;
 /** A phone has a handful of calls; that many pairs are not taken by anything else. */
 const MOST_TRIES = 64;
 
@@ -114,12 +114,14 @@ export class PhoneMedia implements CallMedia {
     this.#streams ??= new Map();
     const held = this.#streams.get(call);
     if (held !== undefined) return held;
-    const { hal, stack } = this.#phone;
+    const { hal, stack, facts } = this.#phone;
     if (stack.address === 0) return null;
     const stream = new Stream(this.#phone, now, this.#mark(null));
-    const start = hal.rng.below(PORT_PAIRS);
-    for (let k = 0; k < MOST_TRIES; k++) {
-      if (!stream.bind(FIRST_PORT + 2 * ((start + k) % PORT_PAIRS))) continue;
+    const { first = FIRST_PORT, last = LAST_PORT } = facts.configuration?.sip?.mediaPorts ?? {};
+    const pairs = Math.floor((last - first) / 2) + 1;
+    const start = hal.rng.below(pairs);
+    for (let k = 0; k < Math.min(MOST_TRIES, pairs); k++) {
+      if (!stream.bind(first + 2 * ((start + k) % pairs))) continue;
       this.#streams.set(call, stream);
       return stream;
     }
@@ -133,7 +135,9 @@ export class PhoneMedia implements CallMedia {
   }
 
   #source(): VoiceSource {
-    return this.#phone.hal.tunables['media.source'] === 'tone' ? { kind: 'tone' } : { kind: 'silence' };
+    const { microphone, tunables } = this.#phone.hal;
+    if (microphone !== undefined) return { kind: 'file', octets: microphone };
+    return { kind: tunables['media.source'] === 'tone' ? 'tone' : 'silence' };
   }
 }
 

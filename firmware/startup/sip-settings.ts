@@ -8,6 +8,8 @@ const LINE_FEATURE = 9;
 /** What SIPCC takes where the file says nothing, and for a file without any `sipProfile`, with the range that makes sense. */
 const DEFAULTS = {
   voipControlPort: [5060, 1, 65_535],
+  startMediaPort: [16_384, 1_024, 65_534],
+  stopMediaPort: [32_766, 1_024, 65_534],
   timerRegisterExpires: [3600, 1, 604_800],
   timerRegisterDelta: [5, 0, 3600],
   timerKeepAliveExpires: [120, 10, 604_800],
@@ -23,6 +25,7 @@ export function sipSettings(configuration: PhoneConfiguration): SipSettings {
   return {
     transport: transportLayerProtocol,
     voipControlPort: number('voipControlPort'),
+    ...mediaPortsOf(sipProfile?.settings),
     timerRegisterExpires: number('timerRegisterExpires'),
     timerRegisterDelta: number('timerRegisterDelta'),
     timerKeepAliveExpires: number('timerKeepAliveExpires'),
@@ -32,6 +35,15 @@ export function sipSettings(configuration: PhoneConfiguration): SipSettings {
     dateTemplate: devicePool.dateTimeSetting.dateTemplate,
     lines: lines.filter(({ name }) => name !== ''),
   };
+}
+
+/** A range that is upside down is none, and one that is the usual one need not be kept. */
+function mediaPortsOf(settings: Settings | undefined): Pick<SipSettings, 'mediaPorts'> {
+  const start = numberOf(settings, 'startMediaPort');
+  const last = numberOf(settings, 'stopMediaPort');
+  const first = start + (start % 2);
+  const isUsual = start === DEFAULTS.startMediaPort[0] && last === DEFAULTS.stopMediaPort[0];
+  return isUsual || last < first ? {} : { mediaPorts: { first, last } };
 }
 
 function numberOf(settings: Settings | undefined, name: keyof typeof DEFAULTS): number {

@@ -21,6 +21,8 @@ export interface SipSettings {
   readonly transport: 'tcp' | 'udp' | 'tls';
   /** Own port over UDP. */
   readonly voipControlPort: number;
+  /** Even ports for RTP, from `startMediaPort` to `stopMediaPort`; absent where the file leaves the usual ones. */
+  readonly mediaPorts?: { readonly first: number; readonly last: number };
   readonly timerRegisterExpires: number;
   readonly timerRegisterDelta: number;
   readonly timerKeepAliveExpires: number;
