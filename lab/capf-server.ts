@@ -3,13 +3,14 @@
  * each phone by what it has to show for it.
  */
 import { Malformed } from '../firmware/malformed.ts';
-import type { Sockets, TcpListener, TcpSink, TcpSocket } from '../firmware/net/sockets.ts';
+import type { Sockets, TcpSink, TcpSocket } from '../firmware/net/sockets.ts';
 import * as capf from '../firmware/wire/capf.ts';
 import type { KeyKind } from '../hal/secure.ts';
 import type { Instant } from '../hal/timer.ts';
 import { type CertificateProof, isProven } from './pki/certificate-proof.ts';
 import type { Identity } from './pki/lab-pki.ts';
 import { issueLsc } from './pki/lsc-issuer.ts';
+import { SecureHomes } from './secure-homes.ts';
 import type { SecureListenerOptions, SecureServices } from './secure-listener.ts';
 
 /** Install stands for upgrade too, troubleshoot fetches the certificate that the phone has. */
@@ -80,29 +81,25 @@ export class CapfServer {
   readonly #options: CapfServerOptions;
   readonly #orders = new Map<string, CapfOrder>();
   readonly #done = new Set<string>();
-  #homes: { readonly sockets: Sockets; listener: TcpListener | null }[] = [];
+  readonly #homes: SecureHomes;
   #lastSession = FIRST_SESSION - 1;
 
   constructor(options: CapfServerOptions) {
     this.#options = options;
+    const { services, tls } = options;
+    this.#homes = new SecureHomes({ services, tls, port: capf.SERVER_PORT, accept: (socket) => this.#accept(socket) });
   }
 
   serve(sockets: Sockets): void {
-    this.#homes.push({ sockets, listener: null });
+    this.#homes.add(sockets);
   }
 
   start(): void {
-    const { services, tls } = this.#options;
-    for (const home of this.#homes) {
-      home.listener ??= services.listen(home.sockets, capf.SERVER_PORT, tls, (_now, socket) => this.#accept(socket));
-    }
+    this.#homes.start();
   }
 
   stop(now: Instant): void {
-    for (const home of this.#homes) {
-      home.listener?.close(now);
-      home.listener = null;
-    }
+    this.#homes.stop(now);
   }
 
   /** Orders an operation for one phone, which it does when it next asks. */

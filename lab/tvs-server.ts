@@ -1,11 +1,12 @@
 /** The trust verification service of a lab cluster: vouches for the certificates of its own PKI. */
 
 import { Malformed } from '../firmware/malformed.ts';
-import type { Sockets, TcpListener, TcpSink, TcpSocket } from '../firmware/net/sockets.ts';
+import type { Sockets, TcpSink, TcpSocket } from '../firmware/net/sockets.ts';
 import { latin1 } from '../firmware/wire/text.ts';
 import * as tvs from '../firmware/wire/tvs.ts';
 import { readCertificate } from '../hal/host/public-key.ts';
 import type { Instant } from '../hal/timer.ts';
+import { SecureHomes } from './secure-homes.ts';
 import type { SecureListenerOptions, SecureServices } from './secure-listener.ts';
 
 /** A certificate and the role codes in which the service vouches for it. */
@@ -31,28 +32,24 @@ export class TvsServer {
   /** Requests answered, and certificates nobody here knows. */
   readonly counters = { requests: 0, unknown: 0 };
   readonly #options: TvsServerOptions;
-  readonly #homes: { readonly sockets: Sockets; listener: TcpListener | null }[] = [];
+  readonly #homes: SecureHomes;
 
   constructor(options: TvsServerOptions) {
     this.#options = options;
+    const { services, tls } = options;
+    this.#homes = new SecureHomes({ services, tls, port: tvs.SERVER_PORT, accept: (socket) => this.#accept(socket) });
   }
 
   serve(sockets: Sockets): void {
-    this.#homes.push({ sockets, listener: null });
+    this.#homes.add(sockets);
   }
 
   start(): void {
-    const { services, tls } = this.#options;
-    for (const home of this.#homes) {
-      home.listener ??= services.listen(home.sockets, tvs.SERVER_PORT, tls, (_now, socket) => this.#accept(socket));
-    }
+    this.#homes.start();
   }
 
   stop(now: Instant): void {
-    for (const home of this.#homes) {
-      home.listener?.close(now);
-      home.listener = null;
-    }
+    this.#homes.stop(now);
   }
 
   #accept(socket: TcpSocket): TcpSink {

@@ -1,6 +1,5 @@
 import type { CompletionResult, Operation } from '../../hal/secure.ts';
-import { type Instant, SECOND } from '../../hal/timer.ts';
-import type { TcpSink, TcpSocket } from '../net/sockets.ts';
+import type { Instant } from '../../hal/timer.ts';
 import { deleteLsc, installLsc } from '../phone/trust/lsc-store.ts';
 import {
   CapfClient,
@@ -10,6 +9,7 @@ import {
   type CapfServer,
   type SigningJob,
 } from '../protocols/capf.ts';
+import { ClientConnection } from './client-connection.ts';
 import type { PhoneContext } from './phone-context.ts';
 import type { SecureConnections } from './secure-connection.ts';
 import type { TvsConnection } from './tvs-connection.ts';
@@ -17,23 +17,21 @@ import type { TvsConnection } from './tvs-connection.ts';
 /** The CAPF client with its connections, the secure element that makes its keys, and the flash that keeps what comes of them. */
 export class CapfConnection {
   readonly #phone: PhoneContext;
-  readonly #connections: SecureConnections;
-  readonly #tvs: TvsConnection;
   readonly #client: CapfClient;
+  readonly #connection: ClientConnection;
   #waiter: ((now: Instant, result: CapfResult) => void) | null = null;
-  /** The name being looked up; 0 while none is. */
-  #lookup = 0;
-  #socket: TcpSocket | null = null;
-  /** Number of the last connection: what belongs to an earlier one is not listened to. */
-  #connection = 0;
   /** The key made last, sealed. */
   #sealed: Uint8Array | null = null;
 
   constructor(phone: PhoneContext, connections: SecureConnections, tvs: TvsConnection) {
     this.#phone = phone;
-    this.#connections = connections;
-    this.#tvs = tvs;
     this.#client = new CapfClient(phone.hal.board.deviceName, phone.hal.tunables);
+    this.#connection = new ClientConnection(phone, connections, {
+      role: 'CAPF',
+      verify: (now, certificate, answer) => tvs.verify(now, certificate, answer),
+      connectTimeout: phone.hal.tunables['capf.timeout'],
+      hear: (now, news) => this.#client.process(now, news),
+    });
   }
 
   get busy(): boolean {
@@ -55,7 +53,7 @@ export class CapfConnection {
   cancel(now: Instant): void {
     this.#waiter = null;
     this.#client.process(now, { kind: 'stop' });
-    this.#close(now);
+    this.#connection.close(now);
   }
 
   dispatch(now: Instant): void {
@@ -69,14 +67,13 @@ export class CapfConnection {
   #obey(now: Instant, out: CapfOut): void {
     switch (out.kind) {
       case 'connect':
-        this.#connect(now, out.server);
+        this.#connection.open(now, out.server);
         return;
       case 'write':
-        // A message is far shorter than the room that a connection has for it.
-        this.#socket?.write(now, out.octets);
+        this.#connection.write(now, out.octets);
         return;
       case 'close':
-        this.#close(now);
+        this.#connection.close(now);
         return;
       case 'sign':
         this.#sign(out.jobs, []);
@@ -118,9 +115,9 @@ export class CapfConnection {
 
   /** What comes of it counts for this connection only. */
   #afterwards(operation: Operation, heard: (now: Instant, result: CompletionResult) => void): void {
-    const connection = this.#connection;
+    const counts = this.#connection.untilClosed();
     this.#phone.completions.expect(operation, (now, result) => {
-      if (this.#socket !== null && this.#connection === connection) heard(now, result);
+      if (counts()) heard(now, result);
     });
   }
 
@@ -137,56 +134,5 @@ export class CapfConnection {
       }
     } else hal.trace.debug(`CAPF: ${problem}`);
     this.#client.process(now, { kind: 'stored', ok: problem === null });
-  }
-
-  #connect(now: Instant, { host, port }: CapfServer): void {
-    this.#lookup = this.#phone.names.resolve(now, host, (at, found) => {
-      this.#lookup = 0;
-      if (!found.ok) {
-        this.#client.process(at, { kind: 'gone', why: `dns.${found.why}` });
-        return;
-      }
-      const server = {
-        remote: { address: found.addresses[0]!, port },
-        host,
-        role: 'CAPF',
-        encrypted: true,
-        verify: this.#tvs.verify.bind(this.#tvs),
-      } as const;
-      const connectTimeout = this.#phone.hal.tunables['capf.timeout'] * SECOND;
-      const connection = ++this.#connection;
-      this.#socket = this.#connections.connect(at, server, this.#sink(connection), { connectTimeout });
-    });
-  }
-
-  #sink(connection: number): TcpSink {
-    const isOurs = (): boolean => this.#socket !== null && this.#connection === connection;
-    return {
-      connected: (now) => {
-        if (isOurs()) this.#client.process(now, { kind: 'connected' });
-      },
-      data: (now, octets) => {
-        if (isOurs()) this.#client.process(now, { kind: 'data', octets });
-      },
-      ended: (now) => {
-        if (!isOurs()) return;
-        this.#close(now);
-        this.#client.process(now, { kind: 'gone', why: 'closed' });
-      },
-      writable: () => undefined,
-      gone: (now, why) => {
-        if (!isOurs()) return;
-        this.#socket = null;
-        this.#client.process(now, { kind: 'gone', why });
-      },
-    };
-  }
-
-  #close(now: Instant): void {
-    const socket = this.#socket;
-    this.#socket = null;
-    socket?.close(now);
-    if (this.#lookup !== 0) this.#phone.names.cancel(now, this.#lookup);
-    this.#lookup = 0;
   }
 }
