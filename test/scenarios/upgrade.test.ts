@@ -9,6 +9,7 @@ import { FLASH_MAP } from '../../storage/flash-map.ts';
 import { parse } from '../../storage/image-format.ts';
 import { isMalformed } from '../../storage/malformed-image.ts';
 import { RecordStore } from '../../storage/record-store.ts';
+import { builtImages } from '../support/built-images.ts';
 import { testImageNamed } from '../support/test-images.ts';
 import { TestWorld, type TestWorldOptions } from '../support/test-world.ts';
 
@@ -200,6 +201,60 @@ describe('an upgrade', () => {
     expect(world.all('fault').map(({ reason }) => reason)).toEqual(['exception', 'exception']);
     expect(world.all('boot.handoff').at(-1)).toMatchObject({ slot: 'B', load, trial: false });
     expect(world.outcomes()['call-manager']).toBe('done');
+  });
+});
+
+describe('rot', () => {
+  /** A phone that runs its new load, confirmed, with the old one beside it. */
+  async function upgraded(): Promise<TestWorld> {
+    const image = await testImageNamed('good');
+    const world = worldTold(loadOf(image), [imageLoad(image), imageLoad(builtImages()(FACTORY))]);
+    world.run(120);
+    expect(flashInfo(world.flash(0)).slots.slice(0, 2)).toMatchObject([{ state: 'confirmed' }, { state: 'confirmed' }]);
+    return world;
+  }
+
+  function rots(world: TestWorld, slot: 'A' | 'B'): void {
+    const at = FLASH_MAP[slot].offset + 9_000;
+    world.flash(0).program(at, Uint8Array.of(world.flash(0).read(at, 1)[0]! & 0xaa));
+  }
+
+  it('in the slot that runs: the other one is as good as ever, and the load is fetched again', async () => {
+    const world = await upgraded();
+    rots(world, 'B');
+    world.phone.reset('keypad');
+    world.events.length = 0;
+    world.run(120);
+    expect(story(world)).toEqual([
+      'boot.rejected B the digest does not match: the image is damaged',
+      'boot.handoff A',
+      'load.update installed',
+      'power.reset load-update',
+      'boot.handoff B on trial',
+      'boot.confirmed B',
+      'registered',
+    ]);
+  });
+
+  it('in the slot that does not run changes nothing', async () => {
+    const world = await upgraded();
+    rots(world, 'A');
+    world.phone.reset('keypad');
+    world.events.length = 0;
+    world.run(60);
+    expect(story(world).at(-1)).toBe('registered');
+    expect(world.all('boot.handoff')).toMatchObject([{ slot: 'B', trial: false }]);
+  });
+
+  it('in both: recovery fetches the default load, and the phone comes back', async () => {
+    const world = await upgraded();
+    rots(world, 'A');
+    rots(world, 'B');
+    world.phone.reset('keypad');
+    world.events.length = 0;
+    world.run(300);
+    expect(world.all('boot.handoff')[0]).toMatchObject({ slot: 'recovery' });
+    expect(story(world).at(-1)).toBe('registered');
   });
 });
 
