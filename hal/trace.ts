@@ -240,6 +240,8 @@ export interface TraceEvents {
   };
   /** The call manager is gone, and the call's audio goes on until the user hangs up. */
   'call.preserved': { call: number };
+  /** A number that the phone never dials: nothing of it went out, or the call manager's own attempt was ended at once. */
+  'call.refused': { line: number; number: string; reason: 'emergency-number' };
   /** The phone begins to talk: `codec` by its SDP name, `ptime` milliseconds in a packet. */
   'media.start': { call: number; codec: string; ptime: number; local: string; remote: string; dscp: number };
   /** Figures of the stream that is over; `jitter` and `latency` (half the round trip by RTCP) in milliseconds. */

@@ -385,6 +385,22 @@ export const TUNABLES = {
     'sccp 3.4',
     'no answer to the question for leave to go back: stay and ask again, or go, as towards servers that know no tokens',
   ),
+  'call.outsidePrefix': number(
+    9,
+    [0, 999],
+    'digits',
+    'I',
+    'dialling plans',
+    'dialled for an outside line, beside 0 and 9: an emergency number is refused behind it too',
+  ),
+  'sccp.heldDigitsWait': number(
+    4,
+    [1, 60],
+    's',
+    'I',
+    'contract 6',
+    'digits that could become an emergency number are held back, and sent in one piece when nothing follows for so long',
+  ),
   'call.autoAnswer': number(
     0,
     [0, 3600],

@@ -87,7 +87,9 @@ export type RegistrationClientOut =
   | { readonly kind: 'time'; readonly systemTime: number; readonly local: readonly number[] | null }
   | { readonly kind: 'keepalive-late'; readonly by: Duration }
   /** A call is new, or its state or parties have changed; `ended` is the last word on it. */
-  | { readonly kind: 'call'; readonly call: CallView };
+  | { readonly kind: 'call'; readonly call: CallView }
+  /** An emergency number was to be dialled, and is not. */
+  | { readonly kind: 'call-refused'; readonly number: string; readonly line: number };
 
 export type RegistrationClient = Machine<RegistrationClientIn, RegistrationClientOut>;
 

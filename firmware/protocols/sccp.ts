@@ -21,6 +21,7 @@ import { shown } from '../wire/sccp/labels.ts';
 import * as sccp from '../wire/sccp/message.ts';
 import { FrameStream } from '../wire/sccp/stream.ts';
 import type { CallMedia, CallView } from './calls.ts';
+import { barredButtons, NONE_BARRED } from './sccp/barred-buttons.ts';
 import { SccpCalls } from './sccp/calls.ts';
 import { Dialogue, type SccpFeature, type SccpLine } from './sccp/dialogue.ts';
 import { type SccpDisplay, Screen } from './sccp/display.ts';
@@ -83,7 +84,8 @@ export type SccpOut =
   /** `local` is the broken-down time of the server's zone for this phone, as [year, month, day, hour, minute, second]. */
   | { readonly kind: 'time'; readonly systemTime: number; readonly local: readonly number[] }
   | { readonly kind: 'keepalive-late'; readonly by: Duration }
-  | { readonly kind: 'call'; readonly call: CallView };
+  | { readonly kind: 'call'; readonly call: CallView }
+  | { readonly kind: 'call-refused'; readonly number: string; readonly line: number };
 
 type State =
   | { readonly kind: 'idle' }
@@ -147,6 +149,7 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
   #dateTemplate = '';
   /** The programmable buttons, type and instance in turn. */
   #buttons = '';
+  #barred: readonly SccpFeature[] = NONE_BARRED;
   /** Made when there is something about calls for the first time. */
   #calls: SccpCalls | null = null;
   #keepaliveAt: Instant = NEVER;
@@ -191,7 +194,7 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
         this.#unregister(now, UNREGISTER_REASON[input.reason === 'power-save' ? 'powerSave' : 'unknown']);
         return;
       case 'key':
-        if (this.#state.kind === 'registered') this.#callsOf().press(input.key);
+        if (this.#state.kind === 'registered') this.#callsOf().press(now, input.key);
         return;
     }
   }
@@ -212,7 +215,8 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
   pollAt(): Instant {
     if (this.#out.length > 0 || this.#screenChanged) return 0;
     if (this.#state.kind === 'idle' || this.#state.kind === 'over') return NEVER;
-    const deadline = earlier(earlier(this.#keepaliveAt, this.#missedAt), this.#screen.expiresAt());
+    let deadline = earlier(earlier(this.#keepaliveAt, this.#missedAt), this.#screen.expiresAt());
+    if (this.#calls !== null) deadline = earlier(deadline, this.#calls.pollAt());
     return 'giveUpAt' in this.#state ? earlier(deadline, this.#state.giveUpAt) : deadline;
   }
 
@@ -273,6 +277,7 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
   /** Everything that becomes due by the passing of time. */
   #expire(now: Instant): void {
     if (this.#screen.expire(now)) this.#screenChanged = true;
+    if (this.#state.kind === 'registered') this.#calls?.expire(now);
     if (now >= this.#missedAt) this.#finish({ kind: 'lost', why: 'keepalive-timeout' });
     if (now >= this.#keepaliveAt) this.#keepalive(now);
     const state = this.#state;
@@ -423,6 +428,7 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
     }
     this.#enter(REGISTERED);
     this.#buttons = dialogue.buttons();
+    this.#barred = barredButtons(dialogue.features(), this.#options.tunables);
     this.#out.push({
       kind: 'registered',
       lines: dialogue.lines(),
@@ -446,10 +452,10 @@ export class SccpClient implements Machine<SccpIn, SccpOut> {
           this.#screen.typed = digits;
           this.#screenChanged = true;
         },
+        refused: (number, line) => this.#out.push({ kind: 'call-refused', number, line }),
       },
-      this.#dialect.version,
-      this.#buttons,
-      this.#options.media ?? null,
+      { version: this.#dialect.version, buttons: this.#buttons, barred: this.#barred },
+      this.#options,
     );
     return this.#calls;
   }

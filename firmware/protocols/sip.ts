@@ -313,6 +313,7 @@ export class SipClient implements RegistrationClient {
       respond: (now, to, m) => this.#transactions.respond(now, to, m),
       write: (octets) => this.#out.push({ kind: 'write', octets }),
       view: (call) => this.#out.push({ kind: 'call', call }),
+      refused: (number, line) => this.#out.push({ kind: 'call-refused', number, line }),
       display: () => this.#display(),
     });
     return this.#calls;

@@ -1,6 +1,7 @@
 import type { Key } from '../../hal/panel.ts';
 import { earlier, type Instant, NEVER, SECOND } from '../../hal/timer.ts';
 import type { CallMedia, CallView } from '../protocols/calls.ts';
+import type { RegistrationClientOut } from '../protocols/registration-client.ts';
 import type { PhoneContext } from './phone-context.ts';
 import { PhoneMedia } from './phone-media.ts';
 
@@ -17,6 +18,9 @@ interface Preserved {
   heard: number;
   listenAt: Instant;
 }
+
+/** What a client has to say about calls. */
+type CallOut = Extract<RegistrationClientOut, { kind: 'call' | 'call-refused' }>;
 
 /** What the phone keeps of its calls beside the protocol: it tells them to the trace, answers by itself where it is told to, and drives their audio. */
 export class CallControl {
@@ -50,7 +54,17 @@ export class CallControl {
     else task(now);
   }
 
-  take(now: Instant, view: CallView): void {
+  hear(now: Instant, out: CallOut): void {
+    if (out.kind === 'call') this.#take(now, out.call);
+    else this.#refused(out.number, out.line);
+  }
+
+  #refused(number: string, line: number): void {
+    this.#phone.hal.trace.event('call.refused', { line, number, reason: 'emergency-number' });
+    this.#phone.status.report(`Emergency number not dialled: ${number}`);
+  }
+
+  #take(now: Instant, view: CallView): void {
     this.#tell(view);
     this.#calls ??= new Map();
     if (view.state === 'ended') this.#calls.delete(view.call);

@@ -232,7 +232,8 @@ export class CallManagerStage implements Stage {
         this.#phone.hal.trace.event('keepalive.late', { by: out.by / SECOND });
         return;
       case 'call':
-        this.#calls.take(now, out.call);
+      case 'call-refused':
+        this.#calls.hear(now, out);
         return;
       case 'load':
         this.#loadOrdered(now, registration, out.load);

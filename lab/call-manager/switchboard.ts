@@ -164,7 +164,9 @@ export class Switchboard {
   }
 
   #dial(device: Device, line: number, number: string): void {
-    const made = this.#begin(device, line);
+    // A telephone that is off hook already says the whole number in one piece too.
+    const waiting = this.#legsOf(device.name).find(({ state, digits }) => state === 'dialing' && digits === '');
+    const made = waiting ?? this.#begin(device, line);
     if (made === null) return;
     made.digits = number;
     this.#route(made);

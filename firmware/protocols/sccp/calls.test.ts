@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Key } from '../../../hal/panel.ts';
+import { SECOND } from '../../../hal/timer.ts';
 import { sccpCapture } from '../../../test/support/sccp-capture.ts';
 import { Dialogue, OWN } from '../../../test/support/sccp-dialogue.ts';
 import type * as sccp from '../../wire/sccp/message.ts';
@@ -261,6 +262,160 @@ describe('calls', () => {
       [CALL, 'off-hook'],
       [CALL, 'reorder'],
     ]);
+  });
+});
+
+/** What went out that dials: keys by their digit, whole numbers, buttons. */
+function dialled(d: Dialogue): string[] {
+  const said = d.sent.flatMap((m) => {
+    if (m.type === 'KeypadButton') return [String(m.button)];
+    if (m.type === 'EnblocCall') return [`enbloc ${m.calledParty}`];
+    if (m.type === 'Stimulus') return [`stimulus ${m.stimulus}/${m.instance}`];
+    return m.type === 'OnHook' ? ['on hook'] : [];
+  });
+  d.took();
+  return said;
+}
+
+function refusals(d: Dialogue): string[] {
+  return d.heard().flatMap((out) => (out.kind === 'call-refused' ? [out.number] : []));
+}
+
+/** Longer than the phone holds digits, shorter than a keepalive. */
+function pause(d: Dialogue): Dialogue {
+  return d.at(d.now / SECOND + 5);
+}
+
+/** Off hook, with the dial tone of the call manager. */
+function dialTone(): Dialogue {
+  const { d } = registered(22);
+  press(d, 'hookOff');
+  d.say({ type: 'CallState', state: 1, ...ABOUT }, { type: 'StartTone', tone: 0x21, ...ABOUT });
+  d.took();
+  d.heard();
+  return d;
+}
+
+describe('emergency numbers are never dialled', () => {
+  it.each(['911', '112', '9911', '0112', '999', '000', '15'])('%s digit by digit: not one digit goes out', (number) => {
+    const d = dialTone();
+    press(d, ...([...number] as Key[]));
+    pause(d);
+    expect(dialled(d)).toEqual([]);
+    const heard = d.heard();
+    expect(heard.filter(({ kind }) => kind === 'call-refused')).toEqual([{ kind: 'call-refused', number, line: 1 }]);
+    expect(heard).toContainEqual(
+      expect.objectContaining({ kind: 'call', call: expect.objectContaining({ state: 'reorder', to: number }) }),
+    );
+    expect(dialled(press(d, 'hookOn'))).toEqual(['on hook']);
+  });
+
+  it('the pound key ends the number, and it is refused at once', () => {
+    const d = press(dialTone(), '9', '1', '1', '#');
+    expect([dialled(d), refusals(d)]).toEqual([[], ['911']]);
+  });
+
+  it('digits are held as long as they could become one, and shown meanwhile', () => {
+    const d = press(dialTone(), '9', '1');
+    expect(dialled(d)).toEqual([]);
+    expect(d.out.at(-1)).toMatchObject({ kind: 'display', display: { prompt: '91' } });
+    expect(dialled(press(d, '6'))).toEqual([]);
+    // 916 is none, but 9-16 is, and 9-165 would be: only now it cannot be any more. It was one on the way, so it goes in one piece.
+    expect(dialled(press(d, '0', '2'))).toEqual([]);
+    pause(d);
+    expect([dialled(d), refusals(d)]).toEqual([['enbloc 91602'], []]);
+  });
+
+  it('others go out as they are typed; a number with an emergency number at its front in one piece', () => {
+    expect(dialled(press(dialTone(), '2', '1', '1', '2'))).toEqual(['2', '1', '1', '2']);
+    expect(dialled(press(dialTone(), '1', '2', '2', '1'))).toEqual([]);
+    const d = press(dialTone(), '1', '0', '0', '1', '#');
+    expect([dialled(d), refusals(d)]).toEqual([['enbloc 1001'], []]);
+  });
+
+  it('taken back and typed again, and after a second dial tone', () => {
+    const { d } = registered(22);
+    d.say({
+      type: 'SoftKeyTemplateRes',
+      keys: [{ label: '<<', event: 8 }],
+    });
+    d.say({ type: 'SoftKeySetRes', sets: [{ templateIndex: Uint8Array.of(1) }] });
+    press(d, 'hookOff');
+    d.say({ type: 'CallState', state: 1, ...ABOUT }, { type: 'StartTone', tone: 0x21, ...ABOUT });
+    d.say({ type: 'SelectSoftKeys', softKeySetIndex: 0, validKeyMask: 1, ...ABOUT });
+    d.took();
+    press(d, '9', '1', '2', 'softKey1', '1');
+    pause(d);
+    expect([dialled(d), refusals(d)]).toEqual([[], ['911']]);
+    press(d, '2', 'softKey1', '1', '1', '2');
+    pause(d);
+    expect([dialled(d), refusals(d)]).toEqual([['2'], ['112']]);
+    press(d, '5', '5');
+    d.say({ type: 'StartTone', tone: 0x21, ...ABOUT });
+    press(d, '1', '1', '2');
+    pause(d);
+    expect([dialled(d), refusals(d)]).toEqual([['5', '5'], ['112']]);
+  });
+
+  it('typed before the handset: nothing is said at all', () => {
+    const { d } = registered(22);
+    press(d, '9', '1', '1', 'hookOff');
+    expect(d.took()).toEqual([]);
+    expect(d.heard().flatMap((out) => (out.kind === 'call' ? [out.call.state] : []))).toEqual(['reorder', 'ended']);
+    press(d, '1', '1', '2', 'line3');
+    expect(dialled(d)).toEqual([]);
+  });
+
+  it('the target of a transfer: the second call is one like the first', () => {
+    const d = dialTone();
+    d.say({ type: 'CallState', state: 8, ...ABOUT });
+    d.say({ type: 'CallState', state: 1, lineInstance: 1, callReference: 99 });
+    d.say({ type: 'SelectSoftKeys', softKeySetIndex: 1, lineInstance: 1, callReference: 99 });
+    press(d, '1', '1', '9');
+    pause(d);
+    expect([dialled(d), refusals(d)]).toEqual([[], ['119']]);
+  });
+
+  it('in a conversation the keypad makes tones, and holds nothing', () => {
+    const d = dialTone();
+    d.say({ type: 'CallState', state: 5, ...ABOUT });
+    expect(dialled(press(d, '9', '1', '1'))).toEqual(['9', '1', '1']);
+  });
+
+  it('a speed dial: the button is not passed on', () => {
+    const d = new Dialogue('7975', {}, new FakeMedia()).begin();
+    d.say({ type: 'RegisterAck', keepAliveInterval: 30, protocolVer: 22 }, { type: 'CapabilitiesReq' });
+    d.say({
+      type: 'ButtonTemplateRes',
+      buttons: [
+        { instance: 1, type: 9 },
+        { instance: 1, type: 2 },
+        { instance: 2, type: 2 },
+      ],
+    });
+    d.at(20);
+    d.say({ type: 'SpeedDialStatRes', speedDialNumber: 1, dirNumber: '9911', displayName: 'Help' });
+    d.say({ type: 'SpeedDialStatRes', speedDialNumber: 2, dirNumber: '2002', displayName: 'Ann' });
+    d.at(59);
+    expect(d.client.state).toBe('registered');
+    d.took();
+    d.heard();
+    press(d, 'line2', 'line3');
+    expect([dialled(d), refusals(d)]).toEqual([['stimulus 2/2'], ['9911']]);
+  });
+
+  it('a call manager that dials it by itself, as its Redial does: the phone hangs up at once', () => {
+    const d = dialTone();
+    d.say({ type: 'CallState', state: 12, ...ABOUT }, { type: 'DialedNumber', number: '911', ...ABOUT });
+    expect([dialled(d), refusals(d)]).toEqual([['on hook'], ['911']]);
+  });
+
+  it('a call of another phone on the shared line is none of ours', () => {
+    const d = dialTone();
+    const other = { lineInstance: 1, callReference: 500 };
+    d.say({ type: 'CallState', state: 13, ...other });
+    d.say({ type: 'CallInfoDynamic', ...other, callType: 2, callingParty: '2001', calledParty: '911' });
+    expect([dialled(d), refusals(d)]).toEqual([[], []]);
   });
 });
 

@@ -7,10 +7,15 @@
  *     server -> media messages: streams.ts; prompts, soft keys, lamps, ringer: display.ts
  */
 import type { Key } from '../../../hal/panel.ts';
-import type { Instant } from '../../../hal/timer.ts';
-import { BUTTON, CALL_STATE, CALL_TYPE, KEYPAD, MEDIA_PATH, SWITCH, TONE } from '../../wire/sccp/codes.ts';
+import { type Duration, type Instant, NEVER, SECOND } from '../../../hal/timer.ts';
+import type { TunableValues } from '../../../hal/tunables.ts';
+import { BUTTON, CALL_STATE, CALL_TYPE, KEYPAD, MEDIA_PATH, SOFT_KEY, SWITCH, TONE } from '../../wire/sccp/codes.ts';
 import type { Message, Outgoing } from '../../wire/sccp/message.ts';
 import type { CallMedia, CallState, CallView } from '../calls.ts';
+import { EmergencyNumbers } from '../emergency-numbers.ts';
+import { barredBy } from './barred-buttons.ts';
+import { DialledDigits, type DigitsOut } from './dialled-digits.ts';
+import type { SccpFeature } from './dialogue.ts';
 import type { SoftKey } from './soft-keys.ts';
 import { Streams } from './streams.ts';
 
@@ -41,6 +46,15 @@ const STATES: Readonly<Record<number, CallState>> = {
   [CALL_STATE.remoteHold]: 'remote-hold',
 };
 
+/** In these the keypad dials; in a conversation it makes tones. */
+const DIALLED_IN: ReadonlySet<CallState> = new Set<CallState>([
+  'off-hook',
+  'proceeding',
+  'transfer',
+  'reorder',
+  'busy',
+]);
+
 interface Call {
   readonly reference: number;
   line: number;
@@ -49,6 +63,8 @@ interface Call {
   from: string;
   to: string;
   changed: boolean;
+  /** The call manager has told its state: it is this phone's, not one on another phone of the line. */
+  own: boolean;
 }
 
 export interface SccpCallsOwner {
@@ -58,13 +74,36 @@ export interface SccpCallsOwner {
   call(view: CallView): void;
   /** What was typed before the handset was lifted, for the prompt. */
   predialed(digits: string): void;
+  /** An emergency number was to be dialled, and is not. */
+  refused(number: string, line: number): void;
+}
+
+/** What the dialogue of the registration came to. */
+export interface SccpCallsDialogue {
+  /** The negotiated one. */
+  readonly version: number;
+  /** Types and instances in turn, as character codes. */
+  readonly buttons: string;
+  /** Buttons that would dial an emergency number. */
+  readonly barred: readonly SccpFeature[];
 }
 
 export class SccpCalls {
   readonly #owner: SccpCallsOwner;
+  readonly #emergency: EmergencyNumbers;
+  readonly #barred: readonly SccpFeature[];
+  /** How long digits that may become an emergency number are held when nothing follows. */
+  readonly #heldWait: Duration;
   readonly #version: number;
   readonly #buttons: string;
   readonly #streams: Streams | null;
+  readonly #dialled: DialledDigits;
+  #heldUntil: Instant = NEVER;
+  #shownHeld = '';
+  /** The call that the digits are of. */
+  #dialledCall = 0;
+  /** Of which call the call manager has said so. */
+  readonly #begun = { state: 0, tone: 0 };
   readonly #calls = new Map<number, Call>();
   /** Line and call that the soft keys are about. */
   #selectedLine = 0;
@@ -73,12 +112,20 @@ export class SccpCalls {
   #path: 'handset' | 'speaker' | 'headset' | null = null;
   #digits = '';
 
-  /** @param version the negotiated one. @param buttons types and instances in turn, as character codes. @param media null for a phone that has none. */
-  constructor(owner: SccpCallsOwner, version: number, buttons: string, media: CallMedia | null) {
+  /** @param media absent for a phone that has none */
+  constructor(
+    owner: SccpCallsOwner,
+    { version, buttons, barred }: SccpCallsDialogue,
+    { media, tunables }: { readonly media?: CallMedia; readonly tunables: TunableValues },
+  ) {
     this.#owner = owner;
+    this.#emergency = new EmergencyNumbers(tunables['call.outsidePrefix']);
+    this.#barred = barred;
+    this.#heldWait = tunables['sccp.heldDigitsWait'] * SECOND;
     this.#version = version;
     this.#buttons = buttons;
-    this.#streams = media === null ? null : new Streams(media, (m) => owner.send(m));
+    this.#streams = media === undefined ? null : new Streams(media, (m) => owner.send(m));
+    this.#dialled = new DialledDigits(this.#emergency);
   }
 
   /** True when the message was about calls. */
@@ -97,6 +144,7 @@ export class SccpCalls {
         });
         return true;
       case 'StartTone':
+        if (m.tone === TONE.insideDial) this.#collects(m.callReference, 'tone');
         this.#tone(m.tone, m.callReference, m.lineInstance);
         return true;
       case 'ActivateCallPlane':
@@ -123,8 +171,16 @@ export class SccpCalls {
     }
   }
 
+  pollAt(): Instant {
+    return this.#heldUntil;
+  }
+
+  expire(now: Instant): void {
+    if (now >= this.#heldUntil) this.#follow(now, this.#dialled.complete());
+  }
+
   /** True when the key meant something. */
-  press(key: Key): boolean {
+  press(now: Instant, key: Key): boolean {
     if (key.startsWith('softKey')) return this.#softKey(Number(key.slice('softKey'.length)));
     if (key.startsWith('line')) return this.#lineKey(Number(key.slice('line'.length)));
     switch (key) {
@@ -142,7 +198,7 @@ export class SccpCalls {
       default: {
         const button = KEYPAD.indexOf(key);
         if (button < 0) return false;
-        this.#digit(key, button);
+        this.#digit(now, key, button);
         return true;
       }
     }
@@ -166,7 +222,9 @@ export class SccpCalls {
     // In use on another phone of a shared line: not a call of this one.
     if (known === undefined) return;
     if (known === 'ended' && !this.#calls.has(reference)) return;
+    if (known === 'off-hook') this.#collects(reference, 'state');
     this.#change(reference, line, (call) => {
+      call.own = true;
       call.state = known;
       if (known === 'ring-in') call.direction = 'in';
     });
@@ -199,15 +257,24 @@ export class SccpCalls {
     let call = this.#calls.get(reference);
     if (call === undefined) {
       if (this.#calls.size >= MAX_CALLS) this.#calls.delete(this.#calls.keys().next().value!);
-      call = { reference, line, state: 'proceeding', direction: 'out', from: '', to: '', changed: true };
+      call = { reference, line, state: 'proceeding', direction: 'out', from: '', to: '', changed: true, own: false };
       this.#calls.set(reference, call);
     }
     const { state, direction, from, to } = call;
     change(call);
     if (line !== 0) call.line = line;
+    if (call.direction === 'out' && call.to !== to && call.own) this.#checkDialled(call);
     const isSame = call.state === state && call.direction === direction && call.from === from && call.to === to;
     if (!isSame || call.changed) this.#tell(call);
     call.changed = false;
+  }
+
+  /** What a call manager dials for the phone (its Redial, its speed dials) is known only now: it is taken back at once. */
+  #checkDialled(call: Call): void {
+    if (call.state === 'ended' || this.#path === null || !this.#emergency.has(call.to)) return;
+    this.#owner.refused(call.to, call.line);
+    call.state = 'reorder';
+    this.#owner.send({ type: 'OnHook', lineInstance: call.line, callReference: call.reference });
   }
 
   #tell({ reference, line, state, direction, from, to }: Call): void {
@@ -238,6 +305,7 @@ export class SccpCalls {
       this.#owner.send({ type: 'MediaPathEvent', mediaPathId: MEDIA_PATH[path], event: SWITCH.on });
     }
     if (!wasOnHook) return;
+    this.#forgetDialled();
     if (this.#digits !== '') {
       this.#enbloc();
       return;
@@ -250,6 +318,7 @@ export class SccpCalls {
   #onHook(): void {
     this.#path = null;
     this.#predial('');
+    this.#forgetDialled();
     const call = this.#version < NAMELESS_HOOK_SINCE ? this.#current() : undefined;
     this.#owner.send({ type: 'OnHook', lineInstance: call?.line ?? 0, callReference: call?.reference ?? 0 });
   }
@@ -260,18 +329,80 @@ export class SccpCalls {
     else if (this.#path === 'speaker') this.#path = null;
   }
 
-  #digit(key: Key, button: number): void {
+  #digit(now: Instant, key: Key, button: number): void {
     const call = this.#current();
     if (this.#path === null && call === undefined) {
       if (this.#digits.length < MAX_PREDIALED) this.#predial(this.#digits + key);
       return;
     }
+    if (call !== undefined && !DIALLED_IN.has(call.state)) {
+      this.#sendDigit(call, button);
+      return;
+    }
+    const reference = call?.reference ?? 0;
+    // A call manager that has not named the call yet names it now: the digits are the same call's.
+    if (reference !== this.#dialledCall && this.#dialledCall !== 0) this.#forgetDialled();
+    this.#dialledCall = reference;
+    this.#follow(now, this.#dialled.type(key));
+  }
+
+  #follow(now: Instant, out: DigitsOut): void {
+    const call = this.#current();
+    const line = call?.line ?? (this.#activeLine || 1);
+    this.#heldUntil = out.kind === 'hold' && this.#dialled.held !== '' ? now + this.#heldWait : NEVER;
+    if (out.kind === 'keys') for (const digit of out.digits) this.#sendDigit(call, KEYPAD.indexOf(digit));
+    else if (out.kind === 'enbloc')
+      this.#owner.send({ type: 'EnblocCall', calledParty: out.digits, lineInstance: line });
+    else if (out.kind === 'refuse') this.#refuse(out.digits, line);
+    this.#showHeld();
+  }
+
+  #showHeld(): void {
+    const { held } = this.#dialled;
+    if (held === this.#shownHeld) return;
+    this.#shownHeld = held;
+    this.#owner.predialed(held);
+  }
+
+  #sendDigit(call: Call | undefined, button: number): void {
     this.#owner.send({
       type: 'KeypadButton',
       button,
       lineInstance: call?.line ?? (this.#activeLine || 1),
       callReference: call?.reference ?? 0,
     });
+  }
+
+  /** What the user gets is reorder tone; what was on its way to be a call stays where it was until he hangs up. */
+  #refuse(number: string, line: number): void {
+    this.#owner.refused(number, line);
+    this.#forgetDialled();
+    const call = this.#current();
+    if (call !== undefined && DIALLED_IN.has(call.state)) {
+      call.state = 'reorder';
+      call.to = number;
+      this.#tell(call);
+      return;
+    }
+    const never = { call: 0, line, direction: 'out', from: '', to: number } as const;
+    this.#owner.call({ ...never, state: 'reorder' });
+    this.#owner.call({ ...never, state: 'ended' });
+  }
+
+  /** The call manager begins to collect digits, anew where it had begun before: what was typed before the first word of it counts. */
+  #collects(reference: number, word: 'state' | 'tone'): void {
+    const begun = this.#begun;
+    const isAnother = this.#dialledCall !== 0 && this.#dialledCall !== reference;
+    if (isAnother || begun[word] === reference) this.#dialled.restart();
+    begun[word] = reference;
+    this.#dialledCall = reference;
+  }
+
+  #forgetDialled(): void {
+    this.#dialled.clear();
+    this.#showHeld();
+    this.#dialledCall = 0;
+    this.#heldUntil = NEVER;
   }
 
   #predial(digits: string): void {
@@ -282,13 +413,23 @@ export class SccpCalls {
 
   #enbloc(): void {
     const calledParty = this.#digits;
+    const lineInstance = this.#activeLine || 1;
     this.#predial('');
-    this.#owner.send({ type: 'EnblocCall', calledParty, lineInstance: this.#activeLine || 1 });
+    if (this.#emergency.has(calledParty)) {
+      // Nothing of it has been said: the call manager still takes the phone for one on hook.
+      this.#path = null;
+      this.#refuse(calledParty, lineInstance);
+    } else this.#owner.send({ type: 'EnblocCall', calledParty, lineInstance });
   }
 
   #softKey(place: number): boolean {
     const softKey = this.#owner.softKeys()[place - 1];
     if (softKey === undefined) return false;
+    if (softKey.event !== SOFT_KEY.backSpace) this.#forgetDialled();
+    else if (this.#dialled.back()) {
+      this.#showHeld();
+      return true;
+    }
     this.#owner.send({
       type: 'SoftKeyEvent',
       event: softKey.event,
@@ -307,6 +448,11 @@ export class SccpCalls {
       this.#activeLine = instance;
       this.#path = 'speaker';
       this.#enbloc();
+      return true;
+    }
+    const barred = barredBy(this.#barred, stimulus, instance);
+    if (barred !== undefined) {
+      this.#refuse(barred.target || barred.label, this.#activeLine || 1);
       return true;
     }
     this.#owner.send({ type: 'Stimulus', stimulus, instance });

@@ -32,6 +32,8 @@ export interface CallOwner {
   cancel(now: Instant, call: Call, invite: Request): boolean;
   respond(now: Instant, to: Request, m: Response): void;
   write(octets: Uint8Array): void;
+  /** True for a number that is never dialled; the phone tells so. */
+  refuses(call: Call, number: string): boolean;
   /** Its state or its parties are others now. */
   changed(now: Instant, call: Call): void;
 }
@@ -133,7 +135,7 @@ export class Call {
   }
 
   dial(now: Instant, number: string, uri: string, further: readonly { name: string; value: string }[] = []): void {
-    const session = this.#open(now);
+    const session = this.#owner.refuses(this, number) ? null : this.#open(now);
     this.other = number;
     if (session === null) {
       this.#enter(now, { kind: 'failed', state: 'reorder' });

@@ -377,3 +377,70 @@ describe('over UDP', () => {
     expect(pair.ann.states.at(-1)).toBe('reorder');
   });
 });
+
+describe('emergency numbers are never dialled', () => {
+  /** What Ann sent, and what she refused. */
+  const told = ({ ann }: Pair) => [
+    ann.methods,
+    ann.heard.flatMap((o) => (o.kind === 'call-refused' ? [o.number] : [])),
+  ];
+
+  it.each(['911', '112', '9911', '0112', '000', '15'])(
+    '%s: no INVITE goes out, and the user gets reorder',
+    (number) => {
+      const pair = new Pair();
+      pair.key(pair.ann, 'hookOff', ...([...number] as Key[]), '#').run(20);
+      expect(told(pair)).toEqual([[], [number]]);
+      expect(pair.ann.states.at(-1)).toBe('reorder');
+      expect(pair.ann.media.said).toEqual([]);
+      pair.key(pair.ann, 'hookOn').run(1);
+      expect([pair.ann.states.at(-1), pair.ann.methods]).toEqual(['ended', []]);
+    },
+  );
+
+  it('when nothing more is typed, by the Dial key, and by Redial', () => {
+    const pair = new Pair();
+    pair.key(pair.ann, 'hookOff', '9', '1', '1').run(20);
+    pair.key(pair.ann, 'hookOn', 'hookOff', '1', '1', '2').soft(pair.ann, 'Dial').key(pair.ann, 'hookOn').run(1);
+    pair.soft(pair.ann, 'Redial').run(1);
+    expect(told(pair)).toEqual([[], ['911', '112', '112']]);
+  });
+
+  it.each(['Dial', 'Trnsfer'])('as the target of a transfer, by %s', (key) => {
+    const pair = new Pair().connected();
+    pair.soft(pair.ann, 'Trnsfer').run(1).key(pair.ann, '9', '1', '1');
+    const before = pair.ann.sent.length;
+    if (key === 'Dial') pair.soft(pair.ann, 'Dial').run(1);
+    else pair.key(pair.ann, '#').run(1);
+    expect(told(pair)[1]).toEqual(['911']);
+    expect(pair.ann.sent.slice(before)).toEqual([]);
+    expect(pair.ann.states.at(-1)).toBe('reorder');
+  });
+
+  it.each(['sip:911@10.0.0.1', 'sip:%39%31%31@10.0.0.1', 'sip:+112@10.0.0.1;user=phone'])(
+    'when the other side asks for it by REFER to %s',
+    (target) => {
+      const pair = new Pair().connected();
+      const before = pair.ann.sent.length;
+      const invite = pair.ann.sent.find((m) => m.kind === 'request' && m.method === 'INVITE')!;
+      const ok = pair.bob.sent.find((m) => m.kind === 'response' && m.status === 200)!;
+      const refer = [
+        'REFER sip:2001@10.0.0.5:50000;transport=tcp SIP/2.0',
+        'Via: SIP/2.0/TCP 10.0.0.1:5060;branch=z9hG4bKrefer',
+        'Max-Forwards: 70',
+        `From: ${headerValue(ok, 'To')}`,
+        `To: ${headerValue(invite, 'From')}`,
+        `Call-ID: ${headerValue(invite, 'Call-ID')}`,
+        'CSeq: 200 REFER',
+        `Refer-To: <${target}>`,
+        'Contact: <sip:2002@10.0.0.1>',
+        'Content-Length: 0',
+      ].join('\r\n');
+      pair.ann.say(pair.now, Buffer.from(`${refer}\r\n\r\n`));
+      pair.run(1);
+      expect(pair.ann.methods.slice(before)).toEqual([403]);
+      expect(told(pair)[1]).toHaveLength(1);
+      expect(pair.ann.states.at(-1)).toBe('connected');
+    },
+  );
+});

@@ -9,6 +9,7 @@ import { headerValue, type Request, type Response } from '../../wire/sip/message
 import { parseUri } from '../../wire/sip/uri.ts';
 import { latin1 } from '../../wire/text.ts';
 import type { CallMedia, CallView } from '../calls.ts';
+import { EmergencyNumbers } from '../emergency-numbers.ts';
 import { responseTo } from './answer.ts';
 import { Call, type CallOwner } from './call.ts';
 import type { Faced, SoftKeyLabel } from './call-keys.ts';
@@ -35,6 +36,7 @@ export interface CallWire {
   respond(now: Instant, to: Request, m: Response): void;
   write(octets: Uint8Array): void;
   view(view: CallView): void;
+  refused(number: string, line: number): void;
   /** What the face shows is another now. */
   display(): void;
 }
@@ -56,6 +58,7 @@ export class SipCalls implements CallOwner {
   #redial = '';
   /** A transfer that has begun: who is to be handed on, and to whom. */
   #transfer: { readonly of: Call; readonly to: Call } | null = null;
+  readonly #emergency: EmergencyNumbers;
   /** Calls that the other side asked for by REFER. */
   #passedOn: PassedOn[] = [];
 
@@ -63,6 +66,7 @@ export class SipCalls implements CallOwner {
     this.#options = options;
     this.#rng = options.rng;
     this.#wire = wire;
+    this.#emergency = new EmergencyNumbers(options.tunables['call.outsidePrefix']);
     this.requests = requests;
     this.media = media;
     this.timers = timersOf(options.settings);
@@ -99,6 +103,12 @@ export class SipCalls implements CallOwner {
 
   write(octets: Uint8Array): void {
     this.#wire.write(octets);
+  }
+
+  refuses(call: Call, number: string): boolean {
+    const refused = this.#emergency.has(number);
+    if (refused) this.#wire.refused(number, call.identity.line.instance);
+    return refused;
   }
 
   changed(now: Instant, call: Call): void {
@@ -222,6 +232,10 @@ export class SipCalls implements CallOwner {
     const target = replacesOf(headerValue(m, 'Refer-To') ?? '');
     if (target === null) {
       this.respond(now, m, responseTo(m, { status: 400, reason: 'Bad Request - Refer-To' }, ''));
+      return;
+    }
+    if (this.refuses(call, target.number)) {
+      this.respond(now, m, responseTo(m, { status: 403, reason: 'Forbidden' }, ''));
       return;
     }
     call.asked(now, m);
@@ -418,6 +432,10 @@ export class SipCalls implements CallOwner {
       // To one who has not answered yet: the call to him is taken back, and the other side makes its own.
       const { of } = transfer;
       const number = call.other;
+      if (this.#emergency.has(number)) {
+        this.#dial(now);
+        return;
+      }
       call.end(now);
       of.refer(now, `<${this.requests.uriOf(number)}>`);
     }
