@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { dirname, join, relative, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { BootKey } from '../hal/secure.ts';
 import {
@@ -136,6 +137,9 @@ function rsaKey(path: string): KeyObject {
 
 /** The load that consists of an image. Throws UsageError. */
 export function readLoad(path: string, options: LoadOptions = {}): Load {
+  if (/^test-.*\.img$/.test(basename(path)) && !existsSync(path)) {
+    throw new UsageError(`${path} is not there; \`sepia image build --test-images\` makes the images for tests.`);
+  }
   try {
     return imageLoad(readOctets(path), options);
   } catch (error) {
