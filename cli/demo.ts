@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { CallScript, Capture, FIRST_NUMBER, MOST_PHONES, macPlan, runOf, VirtualWorld } from '../fleet/public.ts';
 import type { ModelRow } from '../hal/board.ts';
 import { SECOND } from '../hal/timer.ts';
-import type { TunableValues } from '../hal/tunables.ts';
 import { loadFiles, SECURITY_MODES } from '../lab/public.ts';
+import { withAnswer } from './answering.ts';
 import { bootViewFor } from './boot-view.ts';
 import { type CapfTexts, capfOrderOf, withCapfOrder } from './capf-options.ts';
 import { countsText } from './conclude.ts';
@@ -37,8 +37,7 @@ const SEEDED_EPOCH = Date.UTC(2026, 10, 22, 8);
 /** Phones a second; they would ask for their leases all at once otherwise. */
 const DEMO_RATE = 50;
 
-/** Of `--call`: until it is answered, and from then on until the caller hangs up. */
-const ANSWER_SECONDS = 1;
+/** Of `--call`: from the answer until the caller hangs up. */
 const TALK_SECONDS = 5;
 
 export function demoCommand(command: Command): Command {
@@ -146,11 +145,6 @@ export async function demo(texts: DemoTexts): Promise<ExitCode> {
     capture?.close();
     keyLog.close();
   }
-}
-
-/** Somebody has to answer. */
-function withAnswer(tunables: TunableValues): TunableValues {
-  return tunables['call.autoAnswer'] > 0 ? tunables : Object.freeze({ ...tunables, 'call.autoAnswer': ANSWER_SECONDS });
 }
 
 /** The call begins when all phones are registered. */

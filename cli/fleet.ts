@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import { deviceName } from '../device/identity.ts';
 import {
   AddressList,
+  CallMeasurements,
+  type ExitWhen,
   FIRST_NUMBER,
   fleetResult,
   macPlan,
@@ -16,6 +18,7 @@ import {
   type World,
 } from '../fleet/public.ts';
 import { FLEET_KEYS, SECURITY_MODES } from '../lab/public.ts';
+import { withAnswer } from './answering.ts';
 import { countsText } from './conclude.ts';
 import type { ExitCode } from './exit-code.ts';
 import { type FactoryTexts, factoryOf, withFactory } from './factory.ts';
@@ -46,6 +49,8 @@ export interface FleetTexts extends RunTexts, PhoneKindTexts, FactoryTexts {
   readonly shards: string;
   readonly heap: string;
   readonly upgrade?: string;
+  readonly calls?: string;
+  readonly talk?: string;
 }
 
 /** Phones a second: what a network that others use can bear, and what a virtual one can. */
@@ -54,6 +59,11 @@ const VIRTUAL_RATE = 100;
 const HIGHEST_RATE = 100_000;
 
 const DEFAULT_SEED = 1;
+
+/** Calls a second; and seconds of each, between a word and an hour. */
+const HIGHEST_CALL_RATE = 10_000;
+const TALK_LIMITS = [1, 3600] as const;
+const DEFAULT_TALK = '10';
 
 /** What `--json` shows of each phone; `--trace` has all. */
 const TOLD_TYPES = [
@@ -87,6 +97,8 @@ export function fleetCommand(command: Command): Command {
       .option('--nic-in-use-ok', 'on an interface that this machine itself uses')
       .option('--auto-register', 'phones that the call manager does not know register all the same')
       .option('--security <mode>', `of the virtual wire's phones: ${SECURITY_MODES.join(', ')}`, 'none')
+      .option('--calls <rate>', 'calls a second between pairs of the phones of the virtual wire')
+      .option('--talk <seconds>', `how long each call of --calls lasts from the answer on (default: ${DEFAULT_TALK})`)
       .option('--upgrade <image>', 'the call manager of the virtual wire orders this image as their load')
       .option('--shards <n>', 'threads that share the phones of the virtual wire, each with a lab of its own', '1')
       .option('--heap <mebibytes>', 'largest heap of a shard; its phones start anew when it needs more', '4096'),
@@ -123,6 +135,7 @@ async function runShards(plan: FleetSettings, texts: FleetTexts, session: Sessio
     shards.flatMap(({ macs }) => macs.map(deviceName)),
     upgrade?.name ?? null,
   );
+  const calls = new CallMeasurements();
   const begin = ({ stop, silence }: StopSignals): Running => {
     const run = new ShardedRun({
       shards,
@@ -133,6 +146,7 @@ async function runShards(plan: FleetSettings, texts: FleetTexts, session: Sessio
       stop,
       silence,
       heapMebibytes: plan.heapMebibytes,
+      calls,
       note: (line) => output.line(line),
     });
     progress.of(run);
@@ -140,7 +154,9 @@ async function runShards(plan: FleetSettings, texts: FleetTexts, session: Sessio
   };
   const progress = new FleetProgress(session, output);
   try {
-    return await session.conduct(exitWhen, begin, { ended: (end) => tellResult(plan, texts, session, output, end) });
+    return await session.conduct(exitWhen, begin, {
+      ended: (end) => tellResult(plan, texts, session, output, end, plan.calls === null ? null : calls),
+    });
   } finally {
     progress.end();
   }
@@ -170,7 +186,7 @@ async function runOnWire(
         canary: reachesOthers(nic) && count > 1,
         stopReason: () => rules.stopReason(),
       },
-      { ended: (end) => tellResult(plan, texts, session, output, end) },
+      { ended: (end) => tellResult(plan, texts, session, output, end, null) },
     );
   } finally {
     progress.end();
@@ -200,11 +216,19 @@ class FleetProgress {
   }
 }
 
-function tellResult(plan: FleetSettings, texts: FleetTexts, session: Session, output: Output, end: RunEnd): void {
+function tellResult(
+  plan: FleetSettings,
+  texts: FleetTexts,
+  session: Session,
+  output: Output,
+  end: RunEnd,
+  calls: CallMeasurements | null,
+): void {
   const { settings, row, macRun, rate } = plan;
   const { census, stream } = session;
   const facts = { census, ...end, model: row.name, nic: texts.nic, macRun, rate };
-  const result = fleetResult({ ...facts, seed: settings.seed, overrides: settings.overrides });
+  const called = calls === null ? {} : { calls: calls.figures() };
+  const result = fleetResult({ ...facts, ...called, seed: settings.seed, overrides: settings.overrides });
   stream.tell(end.run.now(), null, 'fleet.result', result);
   if (!output.json) output.line(JSON.stringify({ type: 'fleet.result', ...result }));
 }
@@ -230,6 +254,7 @@ function readPlan(texts: FleetTexts) {
     protocol: protocolOf(row, texts.protocol),
     allowUnsigned: texts.allowUnsigned === true,
     ...readVirtual(texts, nic.kind === 'virtual'),
+    calls: readCalls(texts, nic.kind === 'virtual', settings.exitWhen),
     factory: factoryOf(texts, FLEET_KEYS),
     phoneSettings: settingsOf(texts),
     macRun: readMacRun(texts.run),
@@ -240,6 +265,30 @@ function readPlan(texts: FleetTexts) {
           : VIRTUAL_RATE
         : positiveNumber('--rate', texts.rate, HIGHEST_RATE),
     tunables: tunablesOn(nic, settings, texts.autoRegister === true),
+  };
+}
+
+/** Null where none are asked for. */
+function readCalls(
+  { calls, talk, count, shards }: FleetTexts,
+  isVirtual: boolean,
+  exitWhen: ExitWhen | null,
+): ShardPlan['calls'] {
+  if (calls === undefined) {
+    if (talk === undefined) return null;
+    throw new UsageError('--talk says how long the calls of --calls last, and there is no --calls.');
+  }
+  if (!isVirtual) throw new UsageError('--calls concerns the virtual wire; on a real one nobody knows whom to call.');
+  if (exitWhen !== null && exitWhen !== 'never') {
+    throw new UsageError(`--calls go on until --timeout or Ctrl-C: --exit-when ${exitWhen} would end the run before.`);
+  }
+  const threads = wholeNumber('--shards', shards, [1, MOST_SHARDS]);
+  if (readCount(count) < 2 * threads) {
+    throw new UsageError(`--calls takes two phones a shard: --count ${2 * threads} or more.`);
+  }
+  return {
+    rate: positiveNumber('--calls', calls, HIGHEST_CALL_RATE),
+    talk: wholeNumber('--talk', talk ?? DEFAULT_TALK, TALK_LIMITS),
   };
 }
 
@@ -270,13 +319,15 @@ function readVirtual({ shards, heap, upgrade, security, pki, capfString }: Fleet
 
 /** The phones in equal parts, in order. */
 function shardPlans(plan: FleetSettings): readonly ShardPlan[] {
-  const { settings, count, row, protocol, allowUnsigned, tunables, upgrade, rate } = plan;
+  const { settings, count, row, protocol, allowUnsigned, tunables, upgrade, rate, calls } = plan;
   const macs = macPlan(plan.macRun, count);
   const shards = Math.min(plan.shards, count);
   const epoch = Date.now();
+  const begins = Array.from({ length: shards + 1 }, (_, index) => Math.floor((index * count) / shards));
+  const pairs = begins.reduce((sum, at, index) => sum + Math.floor(((begins[index + 1] ?? at) - at) / 2), 0);
   return Array.from({ length: shards }, (_, index) => {
-    const first = Math.floor((index * count) / shards);
-    const own = macs.slice(first, Math.floor(((index + 1) * count) / shards));
+    const first = begins[index]!;
+    const own = macs.slice(first, begins[index + 1]!);
     return {
       model: row.name,
       protocol,
@@ -285,11 +336,12 @@ function shardPlans(plan: FleetSettings): readonly ShardPlan[] {
       seed: settings.seed ?? DEFAULT_SEED,
       rate: (rate * own.length) / count,
       exitWhen: settings.exitWhen ?? 'never',
-      tunables,
+      tunables: calls === null ? tunables : withAnswer(tunables),
       allowUnsigned,
       epoch,
       lab: { security: plan.security },
       upgrade,
+      calls: calls === null ? null : { ...calls, rate: calls.rate * (Math.floor(own.length / 2) / pairs) },
       types: settings.trace === null ? SHARD_TYPES : null,
     };
   });

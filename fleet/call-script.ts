@@ -1,7 +1,7 @@
 import type { Phone } from '../device/phone.ts';
 import type { Key } from '../hal/panel.ts';
 import type { Alarm, Timeline } from '../hal/timeline.ts';
-import { type Duration, MILLISECOND, SECOND } from '../hal/timer.ts';
+import { type Duration, type Instant, MILLISECOND, SECOND } from '../hal/timer.ts';
 import type { StreamEvent } from './event-stream.ts';
 
 export interface CallScriptOptions {
@@ -11,6 +11,8 @@ export interface CallScriptOptions {
   readonly number: string;
   /** From the answer until the caller hangs up. */
   readonly talk: Duration;
+  /** Called once, when there is a result. */
+  readonly over?: (script: CallScript) => void;
 }
 
 /** A person's fingers: fast, but one key at a time. */
@@ -38,6 +40,11 @@ export class CallScript {
   #keys: Key[] = [];
   #state: 'waiting' | 'dialing' | 'calling' | 'talking' | 'refused' | 'hung-up' | 'over' = 'waiting';
   #result: CallResult | null = null;
+  /** When the last key of the number was pressed. */
+  dialledAt: Instant = 0;
+  /** When the other telephone rang, and when somebody answered; null when that did not happen. */
+  ringingAt: Instant | null = null;
+  connectedAt: Instant | null = null;
 
   constructor(options: CallScriptOptions) {
     this.#options = options;
@@ -60,9 +67,16 @@ export class CallScript {
   /** Every event of the world comes here. */
   hear({ phone, type, ...fields }: StreamEvent): void {
     if (type !== 'call.state' || phone !== this.#options.caller.board.deviceName) return;
-    const { state } = fields as { readonly state?: string };
+    this.changed((fields as { readonly state?: string }).state ?? '');
+  }
+
+  /** The caller's call is in another state. */
+  changed(state: string): void {
     if (this.#state !== 'dialing' && this.#state !== 'calling' && this.#state !== 'talking') return;
+    const now = this.#options.timeline.now();
+    if (state === 'ring-out') this.ringingAt ??= now;
     if (state === 'connected' && this.#state !== 'talking') {
+      this.connectedAt = now;
       this.#state = 'talking';
       this.#result = 'answered';
       this.#arm(this.#options.talk);
@@ -83,6 +97,7 @@ export class CallScript {
         return;
       case 'hung-up':
         this.#state = 'over';
+        this.#options.over?.(this);
         return;
       default:
         this.#result ??= 'no-answer';
@@ -94,6 +109,7 @@ export class CallScript {
     const { caller } = this.#options;
     const key = this.#keys.shift();
     if (key !== undefined) {
+      this.dialledAt = this.#options.timeline.now();
       caller.press(key);
       if (this.#state === 'dialing') this.#arm(KEY_SPACING);
       return;
@@ -101,7 +117,9 @@ export class CallScript {
     this.#state = 'calling';
     this.#arm(LONGEST_RING);
     const place = caller.panel.softKeys.indexOf(DIAL_KEY) + 1;
-    if (place === 1 || place === 2 || place === 3 || place === 4) caller.press(`softKey${place}`);
+    if (place !== 1 && place !== 2 && place !== 3 && place !== 4) return;
+    this.dialledAt = this.#options.timeline.now();
+    caller.press(`softKey${place}`);
   }
 
   #hangUp(): void {

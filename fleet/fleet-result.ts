@@ -1,4 +1,5 @@
 import type { TunableValues } from '../hal/tunables.ts';
+import type { CallFigures } from './call-measurements.ts';
 import type { Census } from './census.ts';
 import type { Running, RunOutcome } from './run.ts';
 
@@ -16,6 +17,8 @@ export interface FleetResultFacts {
   readonly overrides: Partial<TunableValues>;
   /** Verdicts at the end of the run, before the phones left. */
   readonly verdicts: ReturnType<Census['verdicts']>;
+  /** Absent where no calls were asked for. */
+  readonly calls?: CallFigures;
 }
 
 /** The fields of `fleet.result`: one object that says what was asked, what came of it, and whether the generator is to be believed. Times in seconds. */
@@ -42,6 +45,7 @@ export function fleetResult(facts: FleetResultFacts): object {
     failures,
     failedTries: measurements.failedTries(),
     rejections: measurements.rejections,
+    ...(facts.calls === undefined ? {} : { calls: facts.calls }),
     generator: run.health(),
     tunables: overrides,
   };

@@ -108,12 +108,12 @@ export class Measurements {
 }
 
 /** Three decimals are more than anybody's timer gives. */
-function rateOf(count: number, first: Instant | null, last: Instant): number | null {
+export function rateOf(count: number, first: Instant | null, last: Instant): number | null {
   if (first === null || count < 2 || last <= first) return null;
   return Math.round(((count - 1) * SECOND * 1000) / (last - first)) / 1000;
 }
 
-function newHistogram(): Histogram {
+export function newHistogram(): Histogram {
   return build({
     lowestDiscernibleValue: 1,
     highestTrackableValue: HIGHEST,
@@ -123,7 +123,7 @@ function newHistogram(): Histogram {
   });
 }
 
-function distribution(histogram: Histogram): Distribution {
+export function distribution(histogram: Histogram): Distribution {
   const some = histogram.totalCount > 0;
   // A bucket is named by its upper end, which may lie above all that is in it.
   const at = (percentile: number): number =>

@@ -1,6 +1,7 @@
 /** What the command line uses of this room. */
 
 export { AddressList } from './address-list.ts';
+export { CallMeasurements } from './call-measurements.ts';
 export { type CallResult, CallScript } from './call-script.ts';
 export { Capture } from './capture.ts';
 export { Census, type Counts } from './census.ts';

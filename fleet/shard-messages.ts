@@ -4,6 +4,7 @@ import type { Instant } from '../hal/timer.ts';
 import type { EventType, TraceEvents } from '../hal/trace.ts';
 import type { TunableValues } from '../hal/tunables.ts';
 import type { LabOptions, Load } from '../lab/public.ts';
+import type { CallNews } from './call-measurements.ts';
 import type { ExitWhen, GeneratorHealth } from './run.ts';
 
 /** The phones of one shard, all alike but for their addresses, and the world they live in. Plain data: it crosses into another thread. */
@@ -25,6 +26,8 @@ export interface ShardPlan {
   readonly lab: Pick<LabOptions, 'security'>;
   /** What the lab's call manager orders. */
   readonly upgrade: Load | null;
+  /** Calls a second between pairs of its phones, and seconds of each; null for none. */
+  readonly calls: { readonly rate: number; readonly talk: number } | null;
   /** Only events of these types are told; null tells all. */
   readonly types: readonly EventType[] | null;
 }
@@ -54,6 +57,7 @@ export type ShardEvent = readonly [phone: string, at: Instant, type: EventType, 
 export type FromShard =
   | { readonly kind: 'started'; readonly index: number; readonly at: Instant }
   | { readonly kind: 'events'; readonly events: readonly ShardEvent[] }
+  | { readonly kind: 'calls'; readonly news: readonly CallNews[] }
   /** The last thing that a shard says. */
   | { readonly kind: 'ended'; readonly health: GeneratorHealth };
 

@@ -5,9 +5,11 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { modelNamed } from '../device/models.ts';
 import type { Phone, PhoneSinks } from '../device/phone.ts';
-import type { Instant } from '../hal/timer.ts';
+import { type Instant, SECOND } from '../hal/timer.ts';
 import type { EventType, TraceEvents } from '../hal/trace.ts';
 import { FLEET_KEYS, loadFiles } from '../lab/public.ts';
+import { CallLoad } from './call-load.ts';
+import type { CallNews } from './call-measurements.ts';
 import { Census } from './census.ts';
 import { EventStream } from './event-stream.ts';
 import { Run } from './run.ts';
@@ -20,6 +22,9 @@ class Outbox implements PhoneSinks {
   readonly #port: MessagePort;
   readonly #types: ReadonlySet<EventType> | null;
   #events: ShardEvent[] = [];
+  #news: CallNews[] = [];
+  /** Made when the world is. */
+  calls: CallLoad | null = null;
 
   constructor(port: MessagePort, types: readonly EventType[] | null) {
     this.#port = port;
@@ -28,12 +33,22 @@ class Outbox implements PhoneSinks {
 
   trace(phone: Phone, at: Instant, type: EventType, fields: TraceEvents[EventType]): void {
     this.census.trace(phone, at, type, fields);
+    this.calls?.hear(phone.board.deviceName, type, fields);
     if (this.#types?.has(type) === false) return;
-    if (this.#events.length === 0) setImmediate(() => this.flush());
+    this.#soon();
     this.#events.push([phone.board.deviceName, at, type, fields]);
   }
 
   console(): void {}
+
+  tellOfCalls(news: CallNews): void {
+    this.#soon();
+    this.#news.push(news);
+  }
+
+  #soon(): void {
+    if (this.#events.length === 0 && this.#news.length === 0) setImmediate(() => this.flush());
+  }
 
   /** What was told before it goes first. */
   post(message: FromShard): void {
@@ -43,9 +58,11 @@ class Outbox implements PhoneSinks {
 
   flush(): void {
     const events = this.#events;
-    if (events.length === 0) return;
+    const news = this.#news;
     this.#events = [];
-    this.#port.postMessage({ kind: 'events', events } satisfies FromShard);
+    this.#news = [];
+    if (events.length > 0) this.#port.postMessage({ kind: 'events', events } satisfies FromShard);
+    if (news.length > 0) this.#port.postMessage({ kind: 'calls', news } satisfies FromShard);
   }
 }
 
@@ -57,6 +74,12 @@ async function runShard(port: MessagePort, plan: ShardPlan): Promise<void> {
   const silence = new AbortController();
   port.on('message', (message: ToShard) => (message === 'leave' ? stop : silence).abort());
   const world = worldOf(plan, outbox);
+  const { timeline, phones } = world;
+  if (plan.calls !== null) {
+    const { rate, talk } = plan.calls;
+    const report = (news: CallNews): void => outbox.tellOfCalls(news);
+    outbox.calls = new CallLoad({ timeline, phones, firstNumber: plan.firstNumber, rate, talk: talk * SECOND, report });
+  }
   census.expect(
     world.phones.map(({ board }) => board.deviceName),
     upgrade?.name ?? null,
@@ -85,7 +108,10 @@ async function runShard(port: MessagePort, plan: ShardPlan): Promise<void> {
   outbox.post({ kind: 'ended', health: run.health() });
   port.close();
 
-  function worldOf({ model, seed, tunables, allowUnsigned, epoch, lab, firstNumber }: ShardPlan, sinks: PhoneSinks) {
+  function worldOf(
+    { model, seed, tunables, allowUnsigned, epoch, lab, firstNumber, calls }: ShardPlan,
+    sinks: PhoneSinks,
+  ) {
     const row = modelNamed(model);
     if (row === null) throw new Error(`a shard of the model ${model}`);
     const ordered = upgrade === null ? {} : { load: upgrade.name };
@@ -100,7 +126,7 @@ async function runShard(port: MessagePort, plan: ShardPlan): Promise<void> {
       epoch,
       allowUnsigned,
       lab: {
-        protected: true,
+        protected: calls === null ? true : 'pairs',
         identities: FLEET_KEYS,
         ...lab,
         ...(upgrade === null ? {} : { files: loadFiles([upgrade]) }),

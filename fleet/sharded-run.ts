@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { Worker } from 'node:worker_threads';
 import { deviceName } from '../device/identity.ts';
 import type { Instant } from '../hal/timer.ts';
+import type { CallMeasurements } from './call-measurements.ts';
 import type { Census } from './census.ts';
 import type { EventStream } from './event-stream.ts';
 import type { ExitWhen, GeneratorHealth, Running, RunOutcome } from './run.ts';
@@ -27,6 +28,7 @@ export interface ShardedRunOptions {
   readonly silence: AbortSignal;
   /** Largest heap of a shard, MiB. One that needs more is ended and started again. */
   readonly heapMebibytes: number;
+  readonly calls: CallMeasurements;
   /** Tells people what has become of a shard. */
   readonly note: (line: string) => void;
   readonly spawn?: (plan: ShardPlan, heapMebibytes: number) => ShardThread;
@@ -188,6 +190,9 @@ export class ShardedRun implements Running {
           census.hear(phone, at, type, fields);
           this.#look();
         }
+        return;
+      case 'calls':
+        for (const news of message.news) this.#options.calls.hear(news);
         return;
       case 'ended':
         shard.health = message.health;

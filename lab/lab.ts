@@ -70,8 +70,8 @@ export interface LabOptions {
   readonly ports?: Partial<Omit<PortOptions, 'nativeVlan' | 'voiceVlan' | 'protected'>>;
   /** Milliwatts for all ports; without end unless given. */
   readonly powerBudget?: number;
-  /** For fleets: phones do not hear each other's broadcasts, nor servers' that concern another (`access-switch.ts` says how). */
-  readonly protected?: boolean;
+  /** For fleets: phones do not hear each other's broadcasts, nor servers' that concern another (`access-switch.ts` says how). Of `pairs` two after one another can talk. */
+  readonly protected?: boolean | 'pairs';
   readonly switchName?: string;
   readonly callManagers?: number;
   readonly tftpServers?: number;
@@ -184,8 +184,8 @@ export class Lab {
       timeline,
       mac: labMac(this.instance, 0),
       managementAddress: networkOf(dataVlan).base + 254,
-      defaults: { ...PHONE_PORT, ...options.ports, nativeVlan: dataVlan, voiceVlan, protected: isProtected },
-      snooping: isProtected,
+      defaults: { ...PHONE_PORT, ...options.ports, nativeVlan: dataVlan, voiceVlan, protected: isProtected !== false },
+      snooping: isProtected !== false,
       events,
       ...(options.switchName === undefined ? {} : { name: options.switchName }),
       ...(options.powerBudget === undefined ? {} : { powerBudget: options.powerBudget }),
@@ -360,7 +360,9 @@ export class Lab {
     if (present !== undefined) return present;
     const { speed = DEFAULT_PHONE_SPEED, delay } = this.#options;
     const cable = createCable(this.timeline, { speed, ...(delay === undefined ? {} : { delay }) });
-    const port = this.switch.connect(cable.a, undefined, portName(this.#phones.size));
+    const place = this.#phones.size;
+    const port = this.switch.connect(cable.a, undefined, portName(place));
+    if (this.#options.protected === 'pairs') port.community = Math.floor(place / 2);
     const phone = { cable, port };
     this.#phones.set(key, phone);
     return phone;

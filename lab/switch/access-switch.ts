@@ -218,7 +218,7 @@ export class AccessSwitch implements PortOwner {
     const to = this.macTable.lookup(now, vlan, macAt(bytes, 0));
     if (to === null) {
       this.#flood(port, vlan, tci, bytes, length);
-    } else if (to === port || (to.options.protected && port.options.protected)) {
+    } else if (to === port || areApart(to, port)) {
       this.counters.dropped += 1;
     } else {
       this.counters.forwarded += 1;
@@ -265,7 +265,7 @@ export class AccessSwitch implements PortOwner {
     const onlyPort = this.#snooping ? this.#concerns(vlan, bytes, length, tci) : null;
     if (onlyPort !== null && onlyPort !== from) {
       this.counters.directed += 1;
-      if (!onlyPort.options.protected || !from.options.protected) this.#send(onlyPort, vlan, tci, bytes, length);
+      if (!areApart(onlyPort, from)) this.#send(onlyPort, vlan, tci, bytes, length);
       return;
     }
     // Protected phones talk to servers only: no need to look at the other phones.
@@ -345,4 +345,8 @@ export class AccessSwitch implements PortOwner {
 /** The name of the nth phone port, counted from 0. */
 export function portName(index: number): string {
   return `GigabitEthernet${Math.floor(index / PORTS_PER_MEMBER) + 1}/0/${(index % PORTS_PER_MEMBER) + 1}`;
+}
+
+function areApart(a: SwitchPort, b: SwitchPort): boolean {
+  return a.options.protected && b.options.protected && (a.community < 0 || a.community !== b.community);
 }

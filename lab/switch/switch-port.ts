@@ -66,6 +66,8 @@ export class SwitchPort implements WireReceiver, Station {
   #stations: Set<number> | null = null;
   /** Shut by port security: nothing passes until `recover`. */
   shut = false;
+  /** Protected ports of the same community hear each other (private VLANs, RFC 5517 section 2); none unless at least 0. */
+  community = -1;
 
   constructor(owner: PortOwner, index: number, name: string, wire: WireEnd, options: PortOptions) {
     this.#owner = owner;

@@ -47,6 +47,28 @@ describe('a fleet', () => {
   });
 });
 
+describe('a fleet whose phones call each other', () => {
+  it('accounts for every call in its result', async () => {
+    const { code, of } = await fleet('--count', '6', '--shards', '2', '--calls', '3', '--talk', '1', '--timeout', '10');
+    expect(code).toBe(0);
+    const [result] = of('fleet.result');
+    const { attempted, answered, failed, underWay } = result!.calls as Record<string, number>;
+    expect(failed).toEqual({});
+    expect(answered! + underWay!).toBe(attempted);
+  });
+
+  it.each([
+    [['--talk', '5'], '--talk says how long the calls of --calls last, and there is no --calls.'],
+    [['--calls', '1', '--exit-when', 'registered'], '--exit-when registered would end the run before.'],
+    [['--calls', '1', '--count', '5', '--shards', '3'], '--calls takes two phones a shard: --count 6 or more.'],
+    [['--calls', '1', '--nic', 'eth0'], '--calls concerns the virtual wire'],
+  ])('%j is refused', async (args, sentence) => {
+    const { code, err } = await sepia('fleet', '--count', '4', ...args);
+    expect(code).toBe(2);
+    expect(err).toContain(sentence);
+  });
+});
+
 describe('a fleet in shards', () => {
   it('registers the phones of all shards, each with a number of its own, in one result', async () => {
     const { code, of } = await fleet('--count', '31', '--shards', '3', '--exit-when', 'registered');
