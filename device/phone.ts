@@ -91,7 +91,8 @@ export class Phone {
   #resetReason: ResetReason = 'power-on';
   /** Faces of the lamp test that were shown since the start. */
   #lampStep = 0;
-  readonly #held = new Set<Key>();
+  /** Keys that are held; null before the first. */
+  #held: Set<Key> | null = null;
   /** The key that stops the boot was held when the power came. */
   #stopped = false;
   #software: EntryPoints | null = null;
@@ -153,7 +154,7 @@ export class Phone {
     else this.#trace('stage.leave', { stage: 'power', outcome: 'skipped', reason: 'power.external' });
     this.nic.setPower(true);
     this.#start('power-on', 0);
-    this.#stopped = this.#held.has(STOP_KEY);
+    this.#stopped = this.#held?.has(STOP_KEY) === true;
   }
 
   /** Takes the power away, between two instructions. Harmless while there is none. */
@@ -185,12 +186,13 @@ export class Phone {
 
   /** A finger stays on a key; what the software hears is one press. */
   hold(key: Key): void {
+    this.#held ??= new Set();
     this.#held.add(key);
     this.press(key);
   }
 
   release(key: Key): void {
-    this.#held.delete(key);
+    this.#held?.delete(key);
   }
 
   press(key: Key): void {

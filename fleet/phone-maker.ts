@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { Cpu } from '../device/cpu.ts';
 import { deviceName, serialNumber } from '../device/identity.ts';
 import { Phone, type PhoneSinks } from '../device/phone.ts';
@@ -76,6 +77,8 @@ export class PhoneMaker {
   readonly #options: PhoneMakerOptions;
   readonly #stock: FlashStock;
   readonly #keys = new Set<KeyObject>();
+  /** Of the last phone. */
+  #bootKeys: readonly BootKey[] = [];
 
   constructor(options: PhoneMakerOptions) {
     this.#options = options;
@@ -98,7 +101,7 @@ export class PhoneMaker {
     const { model, mac } = plan;
     const flash = plan.flash ?? this.#newFlash(plan);
     writeSettings(flash, plan.settings ?? {});
-    const secure = this.#secureElement(plan, readBootKeys(flash));
+    const secure = this.#secureElement(plan, this.#bootKeysOf(flash));
     const phone = new Phone({
       model,
       mac,
@@ -143,6 +146,13 @@ export class PhoneMaker {
       if (mic !== undefined) element.installKey('mic', mic.privateKey, mic.certificate);
       return element;
     };
+  }
+
+  /** Boards with the same fuses share what was read from them. */
+  #bootKeysOf(flash: Flash): readonly BootKey[] {
+    const keys = readBootKeys(flash);
+    if (!isDeepStrictEqual(keys, this.#bootKeys)) this.#bootKeys = keys;
+    return this.#bootKeys;
   }
 
   #newFlash({ model, mac, protocol, image }: PhonePlan): Flash {

@@ -5,18 +5,20 @@ type Waiter = (now: Instant, result: CompletionResult) => void;
 
 /** Who waits for which started operation. */
 export class Completions {
-  readonly #waiting = new Map<Operation, Waiter>();
+  /** Null before the first. */
+  #waiting: Map<Operation, Waiter> | null = null;
 
   /** `waiter` is called once, unless the board is reset before. */
   expect(operation: Operation, waiter: Waiter): void {
+    this.#waiting ??= new Map();
     this.#waiting.set(operation, waiter);
   }
 
   /** False when nobody has started it. */
   complete(now: Instant, operation: Operation, result: CompletionResult): boolean {
-    const waiter = this.#waiting.get(operation);
+    const waiter = this.#waiting?.get(operation);
     if (waiter === undefined) return false;
-    this.#waiting.delete(operation);
+    this.#waiting?.delete(operation);
     waiter(now, result);
     return true;
   }

@@ -115,7 +115,9 @@ export class Udp {
 
   /** An ephemeral port is a client's, who talks to one server: nobody broadcasts to it. */
   #announcePorts(changed: number): void {
-    if (!isEphemeral(changed)) this.#portsChanged([...this.#sockets.keys()].filter((port) => !isEphemeral(port)));
+    // `slice`: they are kept, and what `filter` returns has room for more.
+    if (!isEphemeral(changed))
+      this.#portsChanged([...this.#sockets.keys()].filter((port) => !isEphemeral(port)).slice());
   }
 }
 

@@ -79,7 +79,8 @@ export class Screen {
     lineLamps?: readonly LedState[],
   ): void {
     const lamps = lineLamps === undefined ? {} : { lineLamps };
-    this.#below = { leds: { headset: 'off', mute: 'off', speaker, message }, ...lamps, text, softKeys };
+    // `slice`: it is kept for as long as it is shown, and a list that was put together has room behind it.
+    this.#below = { leds: { headset: 'off', mute: 'off', speaker, message }, ...lamps, text: text.slice(), softKeys };
     this.#draw();
   }
 

@@ -67,7 +67,8 @@ export class DnsResolver implements Machine<DnsIn, DnsOut> {
   readonly #rng: Rng;
   readonly #timeout: Duration;
   readonly #maxTries: number;
-  readonly #cache = new Map<string, Cached>();
+  /** Null while nothing is known: most phones have addresses to go to, not names. */
+  #cache: Map<string, Cached> | null = null;
   #servers: readonly Ipv4[] = [];
   #domain: string | null = null;
   #queries: Query[] = [];
@@ -84,7 +85,7 @@ export class DnsResolver implements Machine<DnsIn, DnsOut> {
       case 'configure':
         this.#servers = input.servers.slice(0, MAX_SERVERS);
         this.#domain = input.domain;
-        this.#cache.clear();
+        this.#cache = null;
         break;
       case 'resolve':
         this.#resolve(now, input.id, input.name);
@@ -98,7 +99,7 @@ export class DnsResolver implements Machine<DnsIn, DnsOut> {
       case 'stop':
         this.#queries = [];
         this.#out = [];
-        this.#cache.clear();
+        this.#cache = null;
         this.#servers = [];
         this.#domain = null;
         break;
@@ -196,11 +197,12 @@ export class DnsResolver implements Machine<DnsIn, DnsOut> {
   }
 
   #cached(now: Instant, name: string): Cached | null {
-    const entry = this.#cache.get(name.toLowerCase());
+    const entry = this.#cache?.get(name.toLowerCase());
     return entry !== undefined && now < entry.expiresAt ? entry : null;
   }
 
   #remember(now: Instant, name: string, addresses: readonly Ipv4[], ttl: number): void {
+    this.#cache ??= new Map();
     const oldest = this.#cache.keys().next();
     if (this.#cache.size >= MAX_CACHED && !oldest.done) this.#cache.delete(oldest.value);
     this.#cache.set(name.toLowerCase(), { addresses, expiresAt: now + Math.min(ttl, MAX_TTL) * SECOND });

@@ -21,9 +21,10 @@ type Waiter = (now: Instant, answer: NameAnswer) => void;
 export class NameResolver {
   readonly #stack: Stack;
   readonly #machine: DnsResolver;
-  readonly #waiters = new Map<number, Waiter>();
-  /** By local port: a question keeps its random port until it is answered. */
-  readonly #sockets = new Map<number, UdpSocket>();
+  /** Null while nobody waits. */
+  #waiters: Map<number, Waiter> | null = null;
+  /** By local port: a question keeps its random port until it is answered. Null while there is none. */
+  #sockets: Map<number, UdpSocket> | null = null;
   #lastId = 0;
 
   constructor(stack: Stack, rng: Rng, tunables: TunableValues) {
@@ -38,14 +39,15 @@ export class NameResolver {
   /** `name` may be an address as text. `waiter` is called once from a later `dispatch`. Returns a number for `cancel`. */
   resolve(now: Instant, name: string, waiter: Waiter): number {
     const id = ++this.#lastId;
+    this.#waiters ??= new Map();
     this.#waiters.set(id, waiter);
     this.#machine.process(now, { kind: 'resolve', id, name });
     return id;
   }
 
   cancel(now: Instant, id: number): void {
-    if (this.#waiters.delete(id)) this.#machine.process(now, { kind: 'cancel', id });
-    this.#closeIdleSockets();
+    if (this.#waiters?.delete(id)) this.#machine.process(now, { kind: 'cancel', id });
+    this.#restIfIdle();
   }
 
   dispatch(now: Instant): void {
@@ -71,7 +73,7 @@ export class NameResolver {
   }
 
   #send(now: Instant, out: Extract<DnsOut, { kind: 'send' }>): void {
-    const socket = this.#sockets.get(out.port) ?? this.#open(out.port);
+    const socket = this.#sockets?.get(out.port) ?? this.#open(out.port);
     if (socket === null) return; // the port is taken: the next try of the machine uses another
     const payload = new Uint8Array(dns.lengthOf(out.message));
     dns.emit(out.message, payload);
@@ -84,20 +86,23 @@ export class NameResolver {
       const message = dns.parse(payload);
       if (!isMalformed(message)) this.#machine.process(now, { kind: 'received', message, from: from.address, port });
     });
-    if (socket !== null) this.#sockets.set(port, socket);
+    if (socket === null) return null;
+    this.#sockets ??= new Map();
+    this.#sockets.set(port, socket);
     return socket;
   }
 
   #answer(now: Instant, id: number, answer: NameAnswer): void {
-    const waiter = this.#waiters.get(id);
-    this.#waiters.delete(id);
-    this.#closeIdleSockets();
+    const waiter = this.#waiters?.get(id);
+    this.#waiters?.delete(id);
+    this.#restIfIdle();
     waiter?.(now, answer);
   }
 
-  #closeIdleSockets(): void {
-    if (this.#waiters.size > 0) return;
-    for (const socket of this.#sockets.values()) socket.close();
-    this.#sockets.clear();
+  #restIfIdle(): void {
+    if (this.#waiters !== null && this.#waiters.size > 0) return;
+    for (const socket of this.#sockets?.values() ?? []) socket.close();
+    this.#sockets = null;
+    this.#waiters = null;
   }
 }

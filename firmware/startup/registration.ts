@@ -230,8 +230,8 @@ export class Registration implements TcpSink {
       this.#udp.send(now, { address: this.#address, port: this.place.port }, octets);
       return;
     }
-    this.#unsent.push(octets);
-    if (this.#unsent.length === 1) this.writable(now);
+    const taken = this.#unsent.length > 0 ? 0 : this.#tcp!.write(now, octets);
+    if (taken < octets.length) this.#unsent.push(octets.subarray(taken));
   }
 
   #close(now: Instant): void {

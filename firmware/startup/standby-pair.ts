@@ -1,65 +1,70 @@
-import { earlier, type Instant } from '../../hal/timer.ts';
+import { earlier, type Instant, NEVER } from '../../hal/timer.ts';
 import type { Registration } from './registration.ts';
-import { Standby, type StandbyOptions } from './standby.ts';
+import { Standby, type StandbyOptions, type StandbyReturn } from './standby.ts';
 
-export interface StandbyPairOptions extends Omit<StandbyOptions, 'return'> {
-  readonly return: NonNullable<StandbyOptions['return']>;
+export interface StandbyPairOptions extends StandbyOptions {
+  /** From the better one. */
+  readonly return: StandbyReturn;
 }
 
 /** The standby connections of a registered phone: to one of the call managers better than its own, if there is any, and to one of those behind. */
 export class StandbyPair {
-  readonly #better: Standby;
+  readonly #options: StandbyPairOptions;
+  /** None before the first registration with a lesser one. */
+  #better: Standby | null = null;
   readonly #next: Standby;
 
-  constructor({ return: back, ...options }: StandbyPairOptions) {
-    this.#better = new Standby({ ...options, return: back });
-    this.#next = new Standby({ ...options, return: null });
+  constructor(options: StandbyPairOptions) {
+    this.#options = options;
+    this.#next = new Standby(options, null);
   }
 
   /** @param index of the member with which the phone is registered. @param count of members */
   watch(now: Instant, index: number, count: number): void {
     const all = Array.from({ length: count }, (_, member) => member);
-    this.#better.watch(now, all.slice(0, index));
+    if (index > 0) this.#better ??= new Standby(this.#options, this.#options.return);
+    this.#better?.watch(now, all.slice(0, index));
     this.#next.watch(now, all.slice(index + 1));
   }
 
   /** The best member that a connection leads to; null while there is none. */
   get openTo(): number | null {
-    return this.#better.openTo ?? this.#next.openTo;
+    return this.betterOpenTo ?? this.#next.openTo;
   }
 
   /** The member to which the phone may go back; null while that connection does not stand. */
   get betterOpenTo(): number | null {
-    return this.#better.openTo;
+    return this.#better?.openTo ?? null;
   }
 
   /** Hands over the connection to that member, if there is one. */
   take(now: Instant, index: number): Registration | null {
-    for (const standby of [this.#better, this.#next]) if (standby.openTo === index) return standby.take(now);
-    return null;
+    if (this.#better?.openTo === index) return this.#better.take(now);
+    return this.#next.openTo === index ? this.#next.take(now) : null;
   }
 
   /** The leave that a better call manager gave was not used. */
   askAgain(now: Instant): void {
-    this.#better.askAgain(now);
+    this.#better?.askAgain(now);
   }
 
   close(now: Instant): void {
-    this.#better.close(now);
+    this.#better?.close(now);
     this.#next.close(now);
   }
 
   abort(now: Instant): void {
-    this.#better.abort(now);
+    this.#better?.abort(now);
     this.#next.abort(now);
   }
 
   dispatch(now: Instant): void {
-    if (this.#better.pollAt() <= now) this.#better.dispatch(now);
+    const better = this.#better;
+    if (better !== null && better.pollAt() <= now) better.dispatch(now);
     if (this.#next.pollAt() <= now) this.#next.dispatch(now);
   }
 
   pollAt(): Instant {
-    return earlier(this.#better.pollAt(), this.#next.pollAt());
+    return earlier(this.#better?.pollAt() ?? NEVER, this.#next.pollAt());
   }
 }

@@ -10,15 +10,16 @@ export interface StandbyOptions {
   /** Until a member that was not to be had, or was lost, is tried again. */
   readonly retryWait: () => Duration;
   readonly told: (registration: Registration, outcome: 'connected' | 'failed' | 'lost', reason?: string) => void;
-  /** How the phone comes to register over this connection while its registration elsewhere holds; null where it never does. */
-  readonly return: {
-    /** How long the connection has to stand before the phone asks for leave. */
-    readonly stability: Duration;
-    /** No answer to that question is a yes. */
-    readonly silenceGrants: boolean;
-    readonly busy: () => boolean;
-    readonly granted: (now: Instant, answer: 'token' | 'silence') => void;
-  } | null;
+}
+
+/** How the phone comes to register over a standby connection while its registration elsewhere holds. */
+export interface StandbyReturn {
+  /** How long the connection has to stand before the phone asks for leave. */
+  readonly stability: Duration;
+  /** No answer to that question is a yes. */
+  readonly silenceGrants: boolean;
+  readonly busy: () => boolean;
+  readonly granted: (now: Instant, answer: 'token' | 'silence') => void;
 }
 
 /**
@@ -28,6 +29,7 @@ export interface StandbyOptions {
  */
 export class Standby {
   readonly #options: StandbyOptions;
+  readonly #return: StandbyReturn | null;
   /** Members to choose from, by index, the most wanted first. */
   #candidates: readonly number[] = [];
   /** Place in that list of the one whose turn it is. */
@@ -36,8 +38,10 @@ export class Standby {
   #openAt: Instant = NEVER;
   #askAt: Instant = NEVER;
 
-  constructor(options: StandbyOptions) {
+  /** @param back null where the phone never registers over this connection unless it has lost its registration. */
+  constructor(options: StandbyOptions, back: StandbyReturn | null) {
     this.#options = options;
+    this.#return = back;
   }
 
   /** Keeps a connection to one of these; one that is there already is kept only where it leads to the first. */
@@ -103,7 +107,7 @@ export class Standby {
     switch (out.kind) {
       case 'connected':
         this.#options.told(link, 'connected');
-        this.#askAt = this.#options.return === null ? NEVER : now + this.#options.return.stability;
+        this.#askAt = this.#return === null ? NEVER : now + this.#return.stability;
         return;
       case 'failed':
         this.#options.told(link, 'failed', out.reason);
@@ -131,7 +135,7 @@ export class Standby {
   }
 
   #ask(now: Instant): void {
-    const rule = this.#options.return;
+    const rule = this.#return;
     this.#askAt = NEVER;
     if (rule === null || this.#link?.open !== true) return;
     if (rule.busy()) this.#askAt = now + BUSY_WAIT;
@@ -139,7 +143,7 @@ export class Standby {
   }
 
   #answered(now: Instant, answer: 'granted' | 'refused' | 'none', waitSeconds: number): void {
-    const rule = this.#options.return;
+    const rule = this.#return;
     if (rule === null) return;
     if (answer === 'granted') rule.granted(now, 'token');
     else if (answer === 'none' && rule.silenceGrants) rule.granted(now, 'silence');
@@ -148,7 +152,7 @@ export class Standby {
 
   /** Another leave has to be asked for: this one was not used. */
   askAgain(now: Instant): void {
-    if (this.#options.return !== null) this.#askAt = now + this.#options.return.stability;
+    if (this.#return !== null) this.#askAt = now + this.#return.stability;
   }
 
   #drop(): void {

@@ -1,4 +1,4 @@
-import type { Instant } from '../../hal/timer.ts';
+import { type Instant, NEVER } from '../../hal/timer.ts';
 import { parseHex } from '../../storage/ascii.ts';
 import type { CertificateName } from '../phone/trust/signed-file.ts';
 import type { VouchedCertificate } from '../phone/trust/verdict.ts';
@@ -16,19 +16,14 @@ type Waiter = (now: Instant, answer: Answer | null) => void;
 /** The trust verification client with its connections: one question at a time, to the servers of the last good configuration. */
 export class TvsConnection implements TvsQuery {
   readonly #phone: PhoneContext;
-  readonly #client: TvsClient;
-  readonly #connection: ClientConnection;
+  readonly #connections: SecureConnections;
+  /** None before the first question: few phones ever have one. */
+  #dialogue: { readonly client: TvsClient; readonly connection: ClientConnection } | null = null;
   #waiter: Waiter | null = null;
 
   constructor(phone: PhoneContext, connections: SecureConnections) {
     this.#phone = phone;
-    const { board, tunables } = phone.hal;
-    this.#client = new TvsClient(`${board.model.productId}-${board.deviceName}`, tunables);
-    this.#connection = new ClientConnection(phone, connections, {
-      role: 'TVS',
-      connectTimeout: tunables['tvs.timeout'],
-      hear: (now, news) => this.#client.process(now, news),
-    });
+    this.#connections = connections;
   }
 
   ask(now: Instant, signer: CertificateName, waiter: (now: Instant, vouched: VouchedCertificate | null) => void): void {
@@ -54,23 +49,35 @@ export class TvsConnection implements TvsQuery {
   cancel(): void {
     const now = this.#phone.hal.timer.now();
     this.#waiter = null;
-    this.#client.process(now, { kind: 'stop' });
-    this.#connection.close(now);
+    this.#dialogue?.client.process(now, { kind: 'stop' });
+    this.#dialogue?.connection.close(now);
   }
 
   dispatch(now: Instant): void {
-    this.#client.dispatch(now, (out) => this.#obey(now, out));
+    this.#dialogue?.client.dispatch(now, (out) => this.#obey(now, out));
   }
 
   pollAt(): Instant {
-    return this.#client.pollAt();
+    return this.#dialogue?.client.pollAt() ?? NEVER;
   }
 
   /** Whoever asks before the last question is answered has given that one up. */
   #ask(now: Instant, question: TvsQuestion, waiter: Waiter): void {
     if (this.#waiter !== null) this.cancel();
     this.#waiter = waiter;
-    this.#client.process(now, { kind: 'ask', question, servers: this.#servers() });
+    this.#dialogue ??= this.#newDialogue();
+    this.#dialogue.client.process(now, { kind: 'ask', question, servers: this.#servers() });
+  }
+
+  #newDialogue(): { readonly client: TvsClient; readonly connection: ClientConnection } {
+    const { board, tunables } = this.#phone.hal;
+    const client = new TvsClient(`${board.model.productId}-${board.deviceName}`, tunables);
+    const connection = new ClientConnection(this.#phone, this.#connections, {
+      role: 'TVS',
+      connectTimeout: tunables['tvs.timeout'],
+      hear: (now, news) => client.process(now, news),
+    });
+    return { client, connection };
   }
 
   #servers(): readonly TvsServer[] {
@@ -81,13 +88,13 @@ export class TvsConnection implements TvsQuery {
   #obey(now: Instant, out: TvsOut): void {
     switch (out.kind) {
       case 'connect':
-        this.#connection.open(now, out.server);
+        this.#dialogue?.connection.open(now, out.server);
         return;
       case 'write':
-        this.#connection.write(now, out.octets);
+        this.#dialogue?.connection.write(now, out.octets);
         return;
       case 'close':
-        this.#connection.close(now);
+        this.#dialogue?.connection.close(now);
         return;
       case 'answered': {
         this.#phone.hal.trace.debug(`TVS: ${out.why}`);

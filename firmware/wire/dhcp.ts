@@ -281,7 +281,7 @@ function addresses(value: Uint8Array): Ipv4[] | undefined {
   if (value.length === 0 || value.length % 4 !== 0) return undefined;
   const list: Ipv4[] = [];
   for (let at = 0; at < value.length; at += 4) list.push(u32(value, at));
-  return list;
+  return list.slice(); // Kept with a lease, without the room that a list which grew has behind it.
 }
 
 /** RFC 2132 section 2: "options containing NVT ASCII data SHOULD NOT include a trailing NULL; however, the receiver … MUST be prepared to delete trailing nulls". */

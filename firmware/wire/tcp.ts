@@ -130,7 +130,7 @@ function parseOptions(bytes: Uint8Array, start: number, end: number): readonly O
     options.push(parseOption(bytes, type, at + 2, length - 2));
     at += length;
   }
-  return options;
+  return options.slice(); // The last segment is kept, and a list which grew has room behind it.
 }
 
 function parseOption(bytes: Uint8Array, type: number, at: number, length: number): Option {

@@ -44,8 +44,9 @@ export class HostSecureElement implements SecureElement {
   readonly bootKeys: readonly BootKey[];
   readonly tls: TlsEngine;
   readonly #operations: StartedOperations;
-  readonly #keys = new Map<KeySlot, KeyObject>();
-  readonly #certificates = new Map<KeySlot, Uint8Array>();
+  /** Null before the first, as most boards of a fleet get none. */
+  #keys: Map<KeySlot, KeyObject> | null = null;
+  #certificates: Map<KeySlot, Uint8Array> | null = null;
   /** What the software has loaded since the reset. */
   #lsc: TlsIdentity | null = null;
   #secret: Uint8Array | null;
@@ -133,8 +134,8 @@ export class HostSecureElement implements SecureElement {
 
   unloadLsc(): void {
     this.#lsc = null;
-    this.#keys.delete('lsc');
-    this.#certificates.delete('lsc');
+    this.#keys?.delete('lsc');
+    this.#certificates?.delete('lsc');
     this.tls.forget();
   }
 
@@ -163,7 +164,9 @@ export class HostSecureElement implements SecureElement {
       privateKey instanceof Uint8Array
         ? createPrivateKey({ key: Buffer.from(privateKey), format: 'der', type: 'pkcs8' })
         : privateKey;
+    this.#keys ??= new Map();
     this.#keys.set(slot, key);
+    this.#certificates ??= new Map();
     if (certificate === undefined) this.#certificates.delete(slot);
     else this.#certificates.set(slot, new Uint8Array(certificate));
   }
@@ -182,11 +185,11 @@ export class HostSecureElement implements SecureElement {
   }
 
   #keyIn(slot: KeySlot): KeyObject | null {
-    return (slot === 'lsc' ? this.#lsc?.privateKey : undefined) ?? this.#keys.get(slot) ?? null;
+    return (slot === 'lsc' ? this.#lsc?.privateKey : undefined) ?? this.#keys?.get(slot) ?? null;
   }
 
   #certificateIn(slot: KeySlot): Uint8Array | null {
-    return (slot === 'lsc' ? this.#lsc?.certificate : undefined) ?? this.#certificates.get(slot) ?? null;
+    return (slot === 'lsc' ? this.#lsc?.certificate : undefined) ?? this.#certificates?.get(slot) ?? null;
   }
 
   #sealingSecret(): Uint8Array {

@@ -117,7 +117,7 @@ export class PowerSourcing {
   negotiate(power: PortPower, protocol: 'cdp' | 'lldp', levels: readonly number[], requestId: number): boolean {
     power.protocol ??= protocol;
     if (power.protocol !== protocol || power.state === 'cut' || power.state === 'denied') return false;
-    power.requested = levels;
+    power.requested = levels.slice(); // Kept, without the room that a list which grew has behind it.
     const isNew = requestId !== power.requestId;
     power.requestId = requestId;
     const changed = this.#allocate(power);

@@ -34,10 +34,11 @@ export class Tcp implements TcpContext {
   readonly #drops: Drops;
   readonly #output: Output;
   readonly #connections: ConnectionTable;
-  readonly #listeners = new Map<number, Listener>();
+  /** Null while nobody listens. */
+  #listeners: Map<number, Listener> | null = null;
   readonly #deadlines = new DueHeap<Connection>();
-  /** In the order in which they entered TIME-WAIT. */
-  readonly #lingering = new Set<Connection>();
+  /** In the order in which they entered TIME-WAIT; null before the first. */
+  #lingering: Set<Connection> | null = null;
   #scheduled: Connection[] = [];
   #departed: Connection[] = [];
   readonly #segment = tcp.blank();
@@ -58,7 +59,7 @@ export class Tcp implements TcpContext {
 
   connect(now: Instant, remote: Endpoint, sink: TcpSink, options: ConnectOptions): TcpSocket {
     const isFree = (port: number): boolean =>
-      this.#connections.find(port, remote.address, remote.port) === null && !this.#listeners.has(port);
+      this.#connections.find(port, remote.address, remote.port) === null && !this.#isListening(port);
     const port = options.localPort ?? chooseEphemeralPort(this.#rng, isFree) ?? 0;
     const connection = this.#create(now, port, remote, sink, options);
     if (port === 0 || this.#connections.find(port, remote.address, remote.port) !== null) {
@@ -74,8 +75,9 @@ export class Tcp implements TcpContext {
   }
 
   listen(port: number, accept: (now: Instant, socket: TcpSocket) => TcpSink): TcpListener | null {
-    if (this.#listeners.has(port)) return null;
+    if (this.#isListening(port)) return null;
     const listener: Listener = { port, accept, halfOpen: 0, close: (now) => this.#closeListener(now, listener) };
+    this.#listeners ??= new Map();
     this.#listeners.set(port, listener);
     return listener;
   }
@@ -167,7 +169,7 @@ export class Tcp implements TcpContext {
     if (connection.state === 'SYN-RECEIVED' && connection.listener !== null) connection.listener.halfOpen--;
     connection.enter('CLOSED');
     this.#connections.remove(connection);
-    this.#lingering.delete(connection);
+    this.#lingering?.delete(connection);
     this.#deadlines.set(connection, NEVER);
     connection.queue = null;
     connection.held = null;
@@ -179,6 +181,7 @@ export class Tcp implements TcpContext {
     connection.retransmitAt = NEVER;
     connection.giveUpAt = now + this.settings.timeWait;
     this.#depart(connection, 'closed');
+    this.#lingering ??= new Set();
     this.#lingering.add(connection);
     if (this.#lingering.size > this.settings.timeWaitLimit) {
       const [oldest] = this.#lingering;
@@ -192,6 +195,10 @@ export class Tcp implements TcpContext {
 
   refuse(now: Instant, local: Ipv4, remote: Ipv4, segment: tcp.Segment): void {
     this.#output.refuse(now, local, remote, segment);
+  }
+
+  #isListening(port: number): boolean {
+    return this.#listeners?.has(port) === true;
   }
 
   #depart(connection: Connection, why: TcpGone): void {
@@ -209,7 +216,7 @@ export class Tcp implements TcpContext {
 
   /** RFC 9293 3.10.7.2, and 3.10.7.1 where nobody listens. @param previous the tuple's connection in TIME-WAIT. */
   #receiveListening(now: Instant, packet: ipv4.Packet, segment: tcp.Segment, previous: Connection | null): void {
-    const listener = this.#listeners.get(segment.destinationPort);
+    const listener = this.#listeners?.get(segment.destinationPort);
     if (listener === undefined || (segment.flags & (SYN | ACK | RST | FIN)) !== SYN) {
       this.#drops['no-socket']++;
       this.#output.refuse(now, packet.destination, packet.source, segment);
@@ -239,7 +246,7 @@ export class Tcp implements TcpContext {
       connection.state === 'TIME-WAIT' &&
       (segment.flags & (SYN | ACK | RST)) === SYN &&
       ahead(segment.sequence | 0, connection.rcvNxt) > 0 &&
-      this.#listeners.has(segment.destinationPort)
+      this.#isListening(segment.destinationPort)
     );
   }
 
@@ -261,7 +268,7 @@ export class Tcp implements TcpContext {
   }
 
   #closeListener(now: Instant, listener: Listener): void {
-    if (this.#listeners.get(listener.port) !== listener) return;
+    if (this.#listeners?.get(listener.port) !== listener) return;
     this.#listeners.delete(listener.port);
     for (const connection of [...this.#connections]) {
       if (connection.listener !== listener || connection.state !== 'SYN-RECEIVED') continue;

@@ -49,6 +49,6 @@ export class SoftKeyTemplate {
       if (label === undefined || ((mask >>> k) & 1) === 0) continue;
       keys.push({ label, event: this.#events.charCodeAt(place - 1) });
     }
-    return keys;
+    return keys.slice(); // Kept for as long as they are shown, without the room that a list which grew has behind it.
   }
 }
