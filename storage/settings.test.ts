@@ -17,7 +17,6 @@ describe('Settings', () => {
       domain: null,
       alternateTftp: [],
       adminVlan: null,
-      pcVlan: null,
     });
   });
 
@@ -48,7 +47,6 @@ describe('Settings', () => {
       domain: 'lab.example',
       alternateTftp: [0x0a000003, 0x0a000004],
       adminVlan: 120,
-      pcVlan: null,
     });
     expect(settings.set('alternateTftp', '')).toBeNull();
     expect(onFlash(flash).network().alternateTftp).toEqual([]);

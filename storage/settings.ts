@@ -55,7 +55,6 @@ export const SETTINGS = {
   tftp1: host,
   tftp2: host,
   adminVlan: vlan,
-  pcVlan: vlan,
   firmwareKey: administrator(
     'an RSA public key: SubjectPublicKeyInfo, DER, in base64',
     (text) => text.length <= MAX_KEY_TEXT && parseBase64(text) !== null,
@@ -90,7 +89,6 @@ export interface NetworkSettings {
   /** TFTP servers to ask before and instead of what DHCP says; empty unless alternate TFTP is on. */
   readonly alternateTftp: readonly Ipv4[];
   readonly adminVlan: number | null;
-  readonly pcVlan: number | null;
 }
 
 export class Settings {
@@ -132,7 +130,7 @@ export class Settings {
     const address = (name: SettingName): Ipv4 | null => parseIpv4(this.get(name) ?? '');
     const both = (first: SettingName, second: SettingName): Ipv4[] =>
       [address(first), address(second)].filter((value) => value !== null);
-    const vlanOf = (name: SettingName): number | null => (this.get(name) === null ? null : Number(this.get(name)));
+    const adminVlan = this.get('adminVlan');
     return {
       dhcp: this.get('dhcp') !== 'off',
       address: address('address'),
@@ -141,8 +139,7 @@ export class Settings {
       dns: both('dns1', 'dns2'),
       domain: this.get('domain'),
       alternateTftp: this.get('alternateTftp') === 'on' ? both('tftp1', 'tftp2') : [],
-      adminVlan: vlanOf('adminVlan'),
-      pcVlan: vlanOf('pcVlan'),
+      adminVlan: adminVlan === null ? null : Number(adminVlan),
     };
   }
 

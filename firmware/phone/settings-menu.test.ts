@@ -3,7 +3,7 @@ import type { Key } from '../../hal/panel.ts';
 import { type MenuPage, SettingsMenu } from './settings-menu.ts';
 
 function menu(password = '') {
-  const values = { dhcp: 'Yes', address: '10.0.0.5' };
+  const values = { dhcp: 'Yes', address: '10.0.0.5', domain: '' };
   const log: string[] = [];
   const put = (name: keyof typeof values, text: string): null => {
     values[name] = text;
@@ -25,6 +25,11 @@ function menu(password = '') {
           text: () => '',
           set: (text) => (/^\d+\.\d+$/.test(text) ? put('address', text) : 'no address'),
         },
+      },
+      {
+        label: 'Domain Name',
+        value: () => values.domain,
+        edit: { text: () => values.domain, letters: true, set: (text) => put('domain', text) },
       },
       { label: 'Erase', act: () => log.push('erased') },
     ],
@@ -78,6 +83,16 @@ describe('the settings menu', () => {
     expect(values.address).toBe('1.2');
     expect(press('settings')).toBe(false);
     expect(log).toEqual(['changed']);
+  });
+
+  it('takes a name letter by letter: the key again for its next letter, down to keep one', () => {
+    const { made, press, values } = menu();
+    press('1', '*', '*', '#', '4', '5', '5', '5', '2', '2', '2', '2', '2', 'down', '2', '2', '*', '3', '3');
+    expect(made.picture().text).toEqual(['Domain Name', 'lab.e_']);
+    press('softKey1');
+    expect(values.domain).toBe('lab.e');
+    press('4', '1', '1', '9', '9', '9', '9', '9', 'softKey1');
+    expect(values.domain).toBe('lab.e-9');
   });
 
   it('asks for the password that the configuration sets', () => {

@@ -22,6 +22,8 @@ export interface MenuEdit {
   readonly text: () => string;
   /** Two values change places at once; without them digits are typed, `*` is a point. */
   readonly toggle?: readonly [string, string];
+  /** Keys give their letters: pressed again, the next one; `down` keeps the letter, so that the same key gives another. */
+  readonly letters?: true;
   /** Null, or a sentence saying what is wrong. */
   readonly set: (text: string) => string | null;
   /** What is typed is shown as asterisks. */
@@ -62,9 +64,26 @@ interface Entry {
   readonly title: string;
   readonly done: (text: string) => string | null;
   readonly secret: boolean;
+  readonly letters: boolean;
   text: string;
   problem: string;
+  /** The key whose letters are still being gone through. */
+  turning: Key | null;
 }
+
+/** What stands on the keys, and the digit itself. */
+const LETTERS: Readonly<Partial<Record<Key, string>>> = {
+  '0': '0',
+  '1': '1-',
+  '2': 'abc2',
+  '3': 'def3',
+  '4': 'ghi4',
+  '5': 'jkl5',
+  '6': 'mno6',
+  '7': 'pqrs7',
+  '8': 'tuv8',
+  '9': 'wxyz9',
+};
 
 const UNLOCK = '**#';
 const RESTART = '**#**';
@@ -151,7 +170,15 @@ export class SettingsMenu {
       this.#unlocked = text === password;
       return this.#unlocked ? null : 'Wrong password';
     };
-    this.#entry = { title: 'Unlock Password', done, secret: true, text: '', problem: '' };
+    this.#entry = {
+      title: 'Unlock Password',
+      done,
+      secret: true,
+      letters: false,
+      text: '',
+      problem: '',
+      turning: null,
+    };
   }
 
   #walk(key: Key): boolean {
@@ -197,13 +224,18 @@ export class SettingsMenu {
       if (problem === null && edit.immediate !== true) this.#changed = true;
       return problem;
     };
-    const entry = { title: edit.title ?? item.label, done: set, secret: edit.secret === true, problem: '' };
-    if (edit.toggle === undefined) this.#entry = { ...entry, text: edit.text() };
-    else set(edit.text() === edit.toggle[0] ? edit.toggle[1] : edit.toggle[0]);
+    const { title = item.label, secret = false, letters = false } = edit;
+    if (edit.toggle === undefined) {
+      this.#entry = { title, done: set, secret, letters, text: edit.text(), problem: '', turning: null };
+    } else set(edit.text() === edit.toggle[0] ? edit.toggle[1] : edit.toggle[0]);
   }
 
   #typeInto(entry: Entry, key: Key): void {
-    if (/^[0-9]$/.test(key)) entry.text += key;
+    const letters = entry.letters ? LETTERS[key] : undefined;
+    const again = entry.turning === key;
+    entry.turning = letters === undefined ? null : key;
+    if (letters !== undefined) entry.text = again ? turned(entry.text, letters) : entry.text + letters[0];
+    else if (/^[0-9]$/.test(key)) entry.text += key;
     else if (key === '*') entry.text += '.';
     else if (key === 'softKey2' || key === 'back') entry.text = entry.text.slice(0, -1);
     else if (key === 'softKey3') this.#entry = null;
@@ -213,4 +245,10 @@ export class SettingsMenu {
       else entry.problem = problem;
     }
   }
+}
+
+/** The text with its last character turned into the next one of the key. */
+function turned(text: string, letters: string): string {
+  const next = letters[(letters.indexOf(text.at(-1)!) + 1) % letters.length]!;
+  return text.slice(0, -1) + next;
 }

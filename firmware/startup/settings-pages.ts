@@ -5,7 +5,7 @@ import type { KeySlot } from '../../hal/secure.ts';
 import { SECOND } from '../../hal/timer.ts';
 import type { SettingName } from '../../storage/settings.ts';
 import { parseRingList } from '../phone/ring-list.ts';
-import type { MenuItem, MenuPage } from '../phone/settings-menu.ts';
+import type { MenuEdit, MenuItem, MenuPage } from '../phone/settings-menu.ts';
 import { ipv4Text, macText } from '../wire/address.ts';
 import type { CompanionFiles } from './companion-files.ts';
 import type { PhoneContext } from './phone-context.ts';
@@ -85,7 +85,7 @@ function addressItems(phone: PhoneContext): MenuItem[] {
   const ip = () => facts.addressing;
   return [
     { label: 'DHCP Server', value: () => text(facts.dhcpState === 'DHCP DISABLED' ? null : (ip()?.server ?? null)) },
-    { label: 'Domain Name', ...edited(phone, 'domain', () => ip()?.domain ?? '') },
+    { label: 'Domain Name', ...edited(phone, 'domain', () => ip()?.domain ?? '', { letters: true }) },
     { label: 'IP Address', ...edited(phone, 'address', () => text(ip()?.address)) },
     { label: 'Subnet Mask', ...edited(phone, 'mask', () => text(maskOf(ip()?.prefixLength))) },
     { label: 'Default Router 1', ...edited(phone, 'router', () => text(ip()?.routers[0])) },
@@ -99,7 +99,6 @@ function vlanItems(phone: PhoneContext): MenuItem[] {
   return [
     { label: 'Operational VLAN Id', value: () => String(phone.facts.vlan ?? NO_VLAN) },
     { label: 'Admin. VLAN Id', ...edited(phone, 'adminVlan', () => phone.settings.get('adminVlan') ?? NO_VLAN) },
-    { label: 'PC VLAN', ...edited(phone, 'pcVlan', () => phone.settings.get('pcVlan') ?? '') },
   ];
 }
 
@@ -236,8 +235,14 @@ function resetPage(actions: MenuActions): MenuPage {
 }
 
 /** Shows what is in use, edits what is stored. */
-function edited({ settings }: PhoneContext, name: SettingName, value: () => string): Pick<MenuItem, 'value' | 'edit'> {
-  return { value, edit: { text: () => settings.get(name) ?? '', set: (entered) => settings.set(name, entered) } };
+function edited(
+  { settings }: PhoneContext,
+  name: SettingName,
+  value: () => string,
+  how: Pick<MenuEdit, 'letters'> = {},
+): Pick<MenuItem, 'value' | 'edit'> {
+  const set = (entered: string) => settings.set(name, entered);
+  return { value, edit: { ...how, text: () => settings.get(name) ?? '', set } };
 }
 
 /** Yes and No on the screen, on and off in the settings. */

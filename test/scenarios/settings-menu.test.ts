@@ -33,6 +33,13 @@ function type(world: TestWorld, text: string): void {
   press(world, ...([...text].map((character) => (character === '.' ? '*' : character)) as Key[]), 'softKey1');
 }
 
+/** An address as keys. */
+function digits(text: string): Key[] {
+  return [...text].map((character) => (character === '.' ? '*' : character)) as Key[];
+}
+
+const registeredWith = (world: TestWorld): unknown => world.all('registration.accepted').at(-1)?.host;
+
 describe('the settings menu', () => {
   it('shows what the network gave', () => {
     const world = registered();
@@ -130,6 +137,71 @@ describe('what an administrator changes there', () => {
     expect(world.all('dhcp.bound')).toHaveLength(0);
   });
 
+  /** What is typed for an item, in a network where it decides; what shows that the phone then goes by it. */
+  const STATIC = {
+    dhcp: 'off',
+    address: '10.100.9.9',
+    mask: '255.255.0.0',
+    router: '10.100.0.1',
+    alternateTftp: 'on',
+    tftp1: '10.100.0.3',
+  };
+  const BY_NAME = { processNodeName: 'name' } as const;
+  const DNS = '10.100.0.2';
+  it.each<[string, readonly Key[], TestWorldOptions, (world: TestWorld) => unknown, unknown]>([
+    ['DNS Server 1', digits(DNS), { settings: STATIC, lab: BY_NAME }, registeredWith, 'cm1.lab.example'],
+    [
+      'DNS Server 2',
+      digits(DNS),
+      { settings: { ...STATIC, dns1: '10.100.0.99' }, lab: BY_NAME },
+      registeredWith,
+      'cm1.lab.example',
+    ],
+    [
+      'TFTP Server 2',
+      digits('10.100.0.3'),
+      { settings: { alternateTftp: 'on', tftp1: '10.100.0.99' } },
+      (world) => world.all('tftp.server').at(-1),
+      { servers: ['10.100.0.99', '10.100.0.3'], source: 'alternate' },
+    ],
+    [
+      'Admin. VLAN Id',
+      ['1'],
+      { lab: { voiceVlan: 'none', dataVlan: 100, vlans: [1] } },
+      (world) => world.all('vlan.learned').at(-1),
+      expect.objectContaining({ vlan: 1, source: 'admin' }),
+    ],
+    [
+      'Default Router 1',
+      digits('10.100.0.1'),
+      { settings: { ...STATIC, router: '' } },
+      (world) => world.statuses().includes('No default router'),
+      false,
+    ],
+  ])('%s is what the phone goes by after the restart', (label, keys, options, shows, expected) => {
+    const world = new TestWorld(options);
+    world.powerOn(0);
+    world.run(200);
+    world.events.length = 0;
+    press(world, 'settings', ...UNLOCK, '2');
+    goTo(world, label);
+    press(world, 'select', ...keys, 'softKey1', 'settings');
+    world.run(60);
+    expect(shows(world)).toEqual(expected);
+  });
+
+  it('Domain Name, letter by letter, is what the phone then has', () => {
+    const world = registered({ settings: { ...STATIC, dns1: DNS } });
+    press(world, 'settings', ...UNLOCK, '2');
+    goTo(world, 'Domain Name');
+    // l a b . x
+    press(world, 'select', '5', '5', '5', '2', 'down', '2', '2', '*', '9', '9', 'softKey1', 'settings');
+    world.runUntil('registration.accepted', 60);
+    press(world, 'settings', '2');
+    goTo(world, 'Domain Name');
+    expect(world.screen().find((line) => line.startsWith('>'))).toContain('lab.x');
+  });
+
   it('DHCP Address Released: RELEASE, no address, and so it stays until the phone is reset', () => {
     const world = registered();
     press(world, 'settings', ...UNLOCK, '2');
@@ -191,17 +263,25 @@ describe('a good start', () => {
     expect(complete.softKeys.length).toBeGreaterThan(0);
   });
 
-  it('begins with the lamps of the hardware test, one after the other', () => {
-    const world = new TestWorld();
-    world.powerOn(0);
-    world.runUntil('registration.accepted');
-    const lit = world.all('panel').map(({ leds }) =>
-      Object.keys(leds)
-        .filter((led) => leds[led] === 'on')
-        .join(),
-    );
-    expect(lit.slice(0, 3)).toEqual(['headset', 'mute', 'speaker']);
-  });
+  it.each([
+    ['7975', 'sccp', ['headset', 'mute', 'speaker']],
+    ['6945', 'sccp', ['message', 'speaker', '']],
+    ['8861', 'sip', ['mute,speaker,message', '', '']],
+    ['7841', 'sip', ['mute,speaker,message', '', '']],
+  ] as const)(
+    'begins with the lamps of the hardware test, as the family of the %s has them',
+    (model, protocol, expected) => {
+      const world = new TestWorld({ model, protocol });
+      world.powerOn(0);
+      world.runUntil('registration.accepted');
+      const lit = world.all('panel').map(({ leds }) =>
+        Object.keys(leds)
+          .filter((led) => leds[led] === 'on')
+          .join(),
+      );
+      expect(lit.slice(0, 3)).toEqual(expected);
+    },
+  );
 
   it("shows each lamp for its time at a real phone's pace", () => {
     const world = new TestWorld({ realistic: true });

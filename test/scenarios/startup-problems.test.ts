@@ -97,6 +97,7 @@ describe('the phone starts and does not register', () => {
 
   it('TFTP settings: option 150 names nobody', () => {
     const world = started({ lab: { dhcp: { tftpServers: [base + 77] } } }, 120);
+    expect(world.screen().join()).toMatch(/Configuring CM List|Updating/);
     expect(world.statuses()).toContain('TFTP timeout');
     expect(verdict(world).cause).toBe('tftp.timeout');
     expect(verdict(world).lookAt).toContain('option 150 or 66');
@@ -105,8 +106,10 @@ describe('the phone starts and does not register', () => {
   it('IP addressing and routing: the router is not there, the servers are behind it', () => {
     const dead = networkOf(200).base + 250;
     const world = started({ lab: { dhcp: { routers: [dead] } } }, 120, ({ lab }) => lab.setVoiceVlan(200));
+    expect(world.screen().join()).toMatch(/Configuring CM List|Updating/);
     expect(world.statuses()).toContain('TFTP timeout');
     expect(verdict(world).cause).toBe('tftp.timeout');
+    expect(verdict(world).lookAt).toContain('a firewall between phone and server');
   });
 
   it('IP addressing and routing: no router at all is told, and does not matter on one network', () => {
@@ -135,6 +138,7 @@ describe('the phone starts and does not register', () => {
 
   it('services not running: the TFTP service', () => {
     const world = started({}, 120, ({ lab }) => lab.tftp[0]!.stop());
+    expect(world.screen().join()).toMatch(/Configuring CM List|Updating/);
     expect(world.statuses()).toContain('TFTP timeout');
     expect(verdict(world).lookAt).toContain('the TFTP service of the call manager');
   });
@@ -142,7 +146,9 @@ describe('the phone starts and does not register', () => {
   it('configuration file: it cannot be read', () => {
     const world = started({ lab: { files: ({ name }) => (name.startsWith('SEP') ? NOT_XML : null) } }, 60);
     expect(world.statuses()).toContain('Error parsing config file');
+    expect(world.screen().join()).toContain('Configuring CM List');
     expect(verdict(world)).toMatchObject({ stage: 'configuration', cause: 'config.malformed' });
+    expect(verdict(world).lookAt).toContain('the file that the server serves');
   });
 
   it('configuration file: there is none, and unknown phones are not taken', () => {
@@ -157,6 +163,7 @@ describe('the phone starts and does not register', () => {
     expect(world.statuses()).toContain('Registration Rejected: Error DBConfig');
     expect(world.screen()).toContain('Registration Rejected: Error DBConfig');
     expect(verdict(world)).toMatchObject({ stage: 'call-manager', cause: 'register.rejected' });
+    expect(verdict(world).lookAt).toContain('its model and protocol');
   });
 });
 
@@ -168,6 +175,7 @@ describe('the phone resets unexpectedly', () => {
     expect(world.all('registration.lost')).toHaveLength(1);
     expect(world.screen()).toContain('Configuring VLAN');
     expect(verdict(world)).toMatchObject({ stage: 'voice-vlan', cause: 'link.down' });
+    expect(verdict(world).lookAt).toContain('the cable');
   });
 
   it('intermittent link: each break costs a registration, and each time the phone comes back', () => {
@@ -175,6 +183,9 @@ describe('the phone resets unexpectedly', () => {
     for (let time = 0; time < 3; time++) {
       world.lab.unplug(0);
       world.run(2);
+      expect(world.screen()).toContain('Configuring VLAN');
+      expect(verdict(world).cause).toBe('link.down');
+      expect(verdict(world).lookAt).toContain('the cable');
       world.lab.plug(0);
       world.runUntil('registration.accepted', 120);
       world.run(30);
@@ -192,6 +203,7 @@ describe('the phone resets unexpectedly', () => {
     expect(world.screen()).toContain('Configuring IP');
     expect(world.statuses()).toContain('Could not acquire an IP address from DHCP');
     expect(verdict(world)).toMatchObject({ stage: 'address', cause: 'dhcp.no-offer' });
+    expect(verdict(world).lookAt).toContain('the DHCP server and its pool');
   });
 
   it('static address: somebody else has it', () => {
@@ -210,6 +222,9 @@ describe('the phone resets unexpectedly', () => {
     other.wake();
     world.run(5);
     expect(world.statuses()).toContain('Duplicate IP');
+    // It is defended, and the phone stays: nothing on its face says so but the status menu.
+    expect(world.screen().join()).toContain('2001');
+    expect(verdict(world).cause).toBe('registered');
   });
 
   it('voice VLAN: the switch names another one, in which nobody gives addresses', () => {
@@ -228,6 +243,8 @@ describe('the phone resets unexpectedly', () => {
     world.runUntil('registration.accepted', 120);
     expect(world.statuses()).toContain('Restart requested by Cisco Unified Communications Manager');
     expect(world.all('reset.requested')).toEqual([{ by: '10.100.0.11', kind: 'reset' }]);
+    expect(world.screen().join()).toContain('2001');
+    expect(verdict(world).cause).toBe('registered');
   });
 
   it('DNS: the names of the call managers are not found after a restart', () => {
@@ -252,6 +269,7 @@ describe('the phone resets unexpectedly', () => {
   it('port security: the switch shuts the port when the phone shows up in its second VLAN', () => {
     const world = started({ lab: { ports: { maximumStations: 1 } } }, 60);
     expect(world.all('link.down').length).toBeGreaterThan(0);
+    expect(world.screen()).toContain('Configuring VLAN');
     expect(verdict(world).cause).toBe('link.down');
     expect(verdict(world).lookAt).toContain('whether the switch port is shut down');
   });
