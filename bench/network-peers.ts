@@ -3,13 +3,14 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type BenchResult, type BenchRow, formatBench } from './bench-result.ts';
+import { type OfferedLeases, offeredLeases } from './support/dhcp-load.ts';
 import { PeerNetwork, PHONE_END, SERVER_ADDRESS, SERVER_END } from './support/peer-network.ts';
 import { ASKING_AT_ONCE, downloads, leases, serveFiles } from './support/phone-load.ts';
 
 const LEASES = 2_000;
-/** More than Kea can answer. */
-const OFFERED = 4_000;
-const PERFDHCP_SECONDS = 5;
+/** Clients a second: what Kea can answer, and more than that. */
+const OFFERED = [500, 4_000] as const;
+const OFFER_SECONDS = 5;
 /** Phones at once, and the octets that each fetches. */
 const DOWNLOADS = [
   [1, 4 << 20],
@@ -81,24 +82,32 @@ async function againstKea(network: PeerNetwork): Promise<BenchRow[]> {
   const stop = await network.start(['kea-dhcp4', '-c', file], folders);
   try {
     const { seconds, bound } = await load<{ seconds: number; bound: number }>(network, 'leases', LEASES);
-    const clients = ['-R', String(OFFERED * PERFDHCP_SECONDS), '-r', String(OFFERED), '-p', String(PERFDHCP_SECONDS)];
-    const told = network.run('phones', 'perfdhcp', '-4', '-l', PHONE_END, ...clients);
-    const rate = Number(/^Rate: ([\d.]+)/m.exec(told)?.[1] ?? Number.NaN);
-    return [
+    const rows: BenchRow[] = [
       {
         metric: `DHCP leases of Kea: ${LEASES.toLocaleString('en')} phones boot, ${ASKING_AT_ONCE} at a time`,
         value: bound / seconds,
         unit: 'leases/s',
       },
-      {
-        metric: `the same Kea: perfdhcp, ${OFFERED.toLocaleString('en')} a second offered, answered`,
-        value: rate,
-        unit: 'leases/s',
-      },
     ];
+    for (const rate of OFFERED) rows.push(...(await offered(network, rate)));
+    return rows;
   } finally {
     await stop();
   }
+}
+
+/** The phones' own DHCP client and stack as perfdhcp works: so many new clients a second, answered or not. */
+async function offered(network: PeerNetwork, rate: number): Promise<BenchRow[]> {
+  const ours = await load<OfferedLeases>(network, 'machines', rate, OFFER_SECONDS);
+  const clients = ['-R', String(rate * OFFER_SECONDS), '-r', String(rate), '-p', String(OFFER_SECONDS)];
+  const told = network.run('phones', 'perfdhcp', '-4', '-l', PHONE_END, ...clients);
+  const their = Number(/^Rate: ([\d.]+)/m.exec(told)?.[1] ?? Number.NaN);
+  const name = `${rate.toLocaleString('en')} new clients a second`;
+  return [
+    { metric: `${name}: our DHCP client and stack, answered`, value: ours.bound / ours.seconds, unit: 'leases/s' },
+    { metric: '  CPU of ours for a lease', value: (ours.cpuSeconds * 1e3) / ours.bound, unit: 'ms' },
+    { metric: `${name}: perfdhcp, answered`, value: their, unit: 'leases/s' },
+  ];
 }
 
 async function againstTftp(network: PeerNetwork): Promise<BenchRow[]> {
@@ -138,6 +147,7 @@ async function fetchAll(network: PeerNetwork, name: string, server: readonly str
 
 async function work([what = '', count = '', name = '']: readonly string[]): Promise<object> {
   if (what === 'leases') return await leases(Number(count));
+  if (what === 'machines') return await offeredLeases(Number(count), Number(name));
   if (what === 'downloads') return await downloads(Number(count), name);
   return await serveFiles();
 }
