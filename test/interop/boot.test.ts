@@ -170,7 +170,18 @@ describe('a whole boot on a real wire', () => {
     const quick = ['--set', 'vlan.totalWait=4', '--set', 'cdp.bootQueries=2'];
     const sepia = new Daemon('sepia phone', [process.execPath, ...command, ...goal, ...quick]);
     expect(await sepia.ended(90).finally(() => sepia.stop()), sepia.log).toBe(0);
-    expect(sepia.log).toContain('"registration.accepted"');
+    const events = sepia.log
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const told = (type: string) => events.filter((event) => event.type === type);
+    // On a real interface the supply is external unless `--power poe` asks for a bargain.
+    expect(told('power.on')).toMatchObject([{ source: 'external' }]);
+    expect(told('vlan.learned')).toMatchObject([{ vlan: null, source: 'none' }]);
+    expect(told('dhcp.bound')).toHaveLength(1);
+    expect(told('tftp.server')).toMatchObject([{ source: expect.stringMatching(/^option/) as string }]);
+    expect(told('file.done').map(({ name }) => name)).toContain(`${NAME}.cnf.xml`);
+    expect(told('registration.accepted')).toHaveLength(1);
     expect(await complaints(capture)).toEqual([]);
     const registers = await readCapture(capture, 'skinny.messageId == 0x0001', ['skinny.DeviceName']);
     expect(registers).toEqual([[NAME]]);

@@ -71,6 +71,64 @@ describe('the locale that a configuration names', () => {
   });
 });
 
+describe('soft keys and dial plan of a SIP phone', () => {
+  const SIP: TestWorldOptions = { model: '8861', protocol: 'sip' };
+  const NAMED = [
+    [/<softKeyFile>[^<]*<\/softKeyFile>/g, ''],
+    [/<dialTemplate>[^<]*<\/dialTemplate>/g, ''],
+    [/<\/sipProfile>/, '<softKeyFile>SK1.xml</softKeyFile><dialTemplate>DR1.xml</dialTemplate></sipProfile>'],
+  ] as const;
+  const FILES = {
+    'AppDialRules.xml': text('<DialRules/>'),
+    'SK1.xml': text('<softKeyCfg/>'),
+    'DR1.xml': text('<DIALTEMPLATE/>'),
+  };
+
+  it('are fetched after the configuration, checked and kept', () => {
+    expect(kept(boot(world(FILES, NAMED, SIP)))).toEqual(['AppDialRules.xml: kept', 'SK1.xml: kept', 'DR1.xml: kept']);
+  });
+
+  it('that are something else are not taken, and the phone registers all the same', () => {
+    const other = { ...FILES, 'AppDialRules.xml': text('<html/>'), 'DR1.xml': text('') };
+    expect(kept(boot(world(other, NAMED, SIP)))).toEqual([
+      'AppDialRules.xml: rejected',
+      'SK1.xml: kept',
+      'DR1.xml: rejected',
+    ]);
+  });
+});
+
+describe('the order of files at a start', () => {
+  it.each([
+    ['7960', 'sccp', ['CTL%.tlv', '%.cnf.xml']],
+    [
+      '7975',
+      'sccp',
+      ['CTL%.tlv', 'ITL%.tlv', 'ITLFile.tlv', '%.cnf.xml', 'Germany/g3-tones.xml', 'German_Germany/mk-sccp.jar'],
+    ],
+    [
+      '8861',
+      'sip',
+      [
+        'CTL%.tlv',
+        'ITL%.tlv',
+        'ITLFile.tlv',
+        '%.cnf.xml',
+        'AppDialRules.xml',
+        'Germany/g3-tones.xml',
+        'German_Germany/mk-sip.jar',
+      ],
+    ],
+  ] as const)('of a %s by %s', (model, protocol, order) => {
+    const made = boot(world({}, LOCALES, { model, protocol }));
+    const device = made.phone.board.deviceName;
+    const names = made.all('file.request').map(({ name }) => name);
+    // What is asked for by HTTP and then by TFTP counts once.
+    const once = names.filter((name, at) => name !== names[at - 1]);
+    expect(once).toEqual(order.map((name) => name.replace('%', device)));
+  });
+});
+
 describe('ring lists and backgrounds, by a load that fetches them at every start', () => {
   const AT_START: TestWorldOptions = { tunables: { 'files.ringLists': 'at-start' } };
   const requested = (made: TestWorld) => made.all('file.request').map(({ name }) => name);
@@ -86,6 +144,19 @@ describe('ring lists and backgrounds, by a load that fetches them at every start
       'Desktops/320x216x16/List.xml',
     ]);
     expect(kept(made)[0]).toBe('RingList.xml: kept');
+  });
+
+  it('of the 78xx and 88xx include the wideband one', () => {
+    const names = requested(boot(world({}, [], { ...AT_START, model: '8861', protocol: 'sip' })));
+    const once = names.filter((name, at) => name !== names[at - 1]);
+    expect(once.filter((name) => /ringlist/i.test(name))).toEqual([
+      'Ringlist-wb.xml',
+      'RingList-wb.xml',
+      'Ringlist.xml',
+      'RingList.xml',
+      'DistinctiveRingList.xml',
+      'DistinctiveRinglist.xml',
+    ]);
   });
 
   it('bring the ring that the user has chosen, when it is one that a phone can play', () => {
