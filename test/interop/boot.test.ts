@@ -177,7 +177,7 @@ describe('a whole boot on a real wire', () => {
     const told = (type: string) => events.filter((event) => event.type === type);
     // On a real interface the supply is external unless `--power poe` asks for a bargain.
     expect(told('power.on')).toMatchObject([{ source: 'external' }]);
-    expect(told('vlan.learned')).toMatchObject([{ vlan: null, source: 'none' }]);
+    expect(told('vlan.learned')).toMatchObject([{ vlan: VOICE_VLAN, source: 'lldp-med' }]);
     expect(told('dhcp.bound')).toHaveLength(1);
     expect(told('tftp.server')).toMatchObject([{ source: expect.stringMatching(/^option/) as string }]);
     expect(told('file.done').map(({ name }) => name)).toContain(`${NAME}.cnf.xml`);

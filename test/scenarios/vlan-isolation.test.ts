@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { isMalformed } from '../../firmware/malformed.ts';
+import { ipv4Text } from '../../firmware/wire/address.ts';
+import * as arp from '../../firmware/wire/arp.ts';
 import * as ethernet from '../../firmware/wire/ethernet.ts';
+import * as ipv4 from '../../firmware/wire/ipv4.ts';
 import { tap } from '../../hal/virtual/tap.ts';
 import { TestWorld, type TestWorldOptions } from '../support/test-world.ts';
 
@@ -10,6 +13,20 @@ interface Sent {
   /** Null: no tag. */
   readonly vlan: number | null;
   readonly discovery: boolean;
+  /** The address that it comes from, in IPv4 or in ARP; null for neither, and for none. */
+  readonly source: string | null;
+}
+
+function sourceOf(bytes: Uint8Array, { lengthOrType, payloadOffset, payloadLength }: ethernet.Frame): string | null {
+  let source = 0;
+  if (lengthOrType === ethernet.ETHERTYPE.ipv4) {
+    const packet = ipv4.parse(bytes, payloadOffset, payloadLength);
+    if (!isMalformed(packet)) source = packet.source;
+  } else if (lengthOrType === ethernet.ETHERTYPE.arp) {
+    const packet = arp.parse(bytes, payloadOffset, payloadLength);
+    if (!isMalformed(packet)) source = packet.senderProtocol;
+  }
+  return source === 0 ? null : ipv4Text(source);
 }
 
 /** A world whose phone's frames are written down. */
@@ -24,7 +41,12 @@ function tapped(options: TestWorldOptions = {}): { world: TestWorld; sent: Sent[
         if (isMalformed(frame)) throw new Error('the phone sent a malformed frame');
         const type = frame.lengthOrType;
         const discovery = type < 0x600 || type === ethernet.ETHERTYPE.lldp || type === ethernet.ETHERTYPE.eapol;
-        sent.push({ at: at / 1e6, vlan: frame.tci === null ? null : ethernet.vlanIdOf(frame.tci), discovery });
+        sent.push({
+          at: at / 1e6,
+          vlan: frame.tci === null ? null : ethernet.vlanIdOf(frame.tci),
+          discovery,
+          source: sourceOf(bytes, frame),
+        });
       }),
   });
   return { world, sent };
@@ -73,5 +95,39 @@ describe('ARP, IP and DHCP keep to the decided VLAN', () => {
     const late = sent.filter(({ at, discovery }) => at > second!.at && !discovery);
     expect(late.length).toBeGreaterThan(10);
     expect(new Set(late.map(({ vlan }) => vlan))).toEqual(new Set([200]));
+  });
+});
+
+describe('an address that is lost is not used', () => {
+  const LEASE = { lab: { dhcp: { leaseSeconds: 120 } } };
+  const [FIRST, SECOND] = ['10.100.1.0', '10.200.1.0'];
+
+  /** Addresses that frames after this instant come from. */
+  const sources = (sent: readonly Sent[], after: number) => [
+    ...new Set(sent.filter(({ at, source }) => at > after && source !== null).map(({ source }) => source)),
+  ];
+
+  it('the lease ran out and nobody renewed it', () => {
+    const { world, sent } = tapped(LEASE);
+    world.powerOn(0);
+    world.runUntil('registration.accepted');
+    world.lab.dhcp.stop();
+    world.runUntil('dhcp.lost', 200);
+    const lost = world.timeline.now() / 1e6;
+    world.run(300);
+    expect(sources(sent, 0)).toEqual([FIRST]);
+    expect(sources(sent, lost)).toEqual([]);
+  });
+
+  it('another VLAN: one address at a time', () => {
+    const { world, sent } = tapped({ lab: { vlans: [200] } });
+    world.powerOn(0);
+    world.runUntil('registration.accepted');
+    world.lab.setVoiceVlan(200);
+    world.runUntil('registration.accepted', 120);
+    world.run(300);
+    const [, second] = decisions(world);
+    expect(sources(sent, second!.at)).toEqual([SECOND]);
+    expect(world.all('dhcp.bound').map(({ address }) => address)).toEqual([`${FIRST}/16`, `${SECOND}/16`]);
   });
 });
