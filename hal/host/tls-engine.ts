@@ -149,9 +149,14 @@ function contextsOf(key: KeyObject): Map<string, SecureContext> {
   return contexts;
 }
 
+/** The certificate that a context shows now. To put one in is a tenth of a handshake, and a phone that starts opens several connections one after the other. */
+const shown = new WeakMap<SecureContext, Uint8Array>();
+
 /** Node has this in every version and describes it in none; `createSecureContext` does no more than call it. */
-function showCertificate({ context }: SecureContext, { certificate }: TlsIdentity): void {
-  (context as { setCert(pem: string): void }).setCert(pem('CERTIFICATE', certificate));
+function showCertificate(secureContext: SecureContext, { certificate }: TlsIdentity): void {
+  if (shown.get(secureContext) === certificate) return;
+  (secureContext.context as { setCert(pem: string): void }).setCert(pem('CERTIFICATE', certificate));
+  shown.set(secureContext, certificate);
 }
 
 /** What the connections of a listener share; session tickets of one are good for all. */
