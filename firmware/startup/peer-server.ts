@@ -72,11 +72,15 @@ export class PeerServer {
   }
 
   #accept(now: Instant, socket: TcpSocket): TcpSink {
-    const busy = this.#transfer !== null;
-    const transfer = new Transfer(this.#phone, now, socket, busy ? null : this.#image, () => {
+    if (this.#transfer !== null) {
+      socket.write(now, httpAnswerHead(503, 0));
+      socket.close(now);
+      return TURNED_AWAY;
+    }
+    const transfer = new Transfer(this.#phone, now, socket, this.#image, () => {
       if (this.#transfer === transfer) this.#transfer = null;
     });
-    if (!busy) this.#transfer = transfer;
+    this.#transfer = transfer;
     return transfer;
   }
 }
@@ -88,11 +92,20 @@ function ownImage({ hal, boot }: PhoneContext): OwnImage | null {
   return isMalformedImage(image) ? null : { load: image.load, offset, length: image.length };
 }
 
+/** Has been told to go elsewhere, whatever it asks. */
+const TURNED_AWAY: TcpSink = Object.freeze({
+  connected: () => {},
+  data: () => {},
+  ended: () => {},
+  writable: () => {},
+  gone: () => {},
+});
+
 /** One connection: a request, and the image in answer to it. */
 class Transfer implements TcpSink {
   readonly #phone: PhoneContext;
   readonly #socket: TcpSocket;
-  readonly #image: OwnImage | null;
+  readonly #image: OwnImage;
   readonly #over: () => void;
   readonly #peer: Ipv4;
   readonly #request = new HttpRequest();
@@ -100,8 +113,7 @@ class Transfer implements TcpSink {
   #sent: number | null = null;
   giveUpAt: Instant;
 
-  /** @param image null for one who has to go elsewhere. */
-  constructor(phone: PhoneContext, now: Instant, socket: TcpSocket, image: OwnImage | null, over: () => void) {
+  constructor(phone: PhoneContext, now: Instant, socket: TcpSocket, image: OwnImage, over: () => void) {
     this.#phone = phone;
     this.#socket = socket;
     this.#image = image;
@@ -124,7 +136,6 @@ class Transfer implements TcpSink {
     if (request === 'more') return;
     const image = this.#image;
     if (request === 'malformed') this.#refuse(now, 400);
-    else if (image === null) this.#refuse(now, 503);
     else if (request.target !== `/${image.load}.img`) this.#refuse(now, 404);
     else {
       this.#sent = 0;
@@ -140,7 +151,7 @@ class Transfer implements TcpSink {
 
   writable(now: Instant): void {
     const image = this.#image;
-    if (this.#sent === null || image === null || this.#sent === image.length) return;
+    if (this.#sent === null || this.#sent === image.length) return;
     this.giveUpAt = now + this.#patience();
     while (this.#sent < image.length) {
       const length = Math.min(PIECE, image.length - this.#sent);
@@ -156,7 +167,7 @@ class Transfer implements TcpSink {
     this.#over();
   }
 
-  #refuse(now: Instant, status: 400 | 404 | 503): void {
+  #refuse(now: Instant, status: 400 | 404): void {
     this.#socket.write(now, httpAnswerHead(status, 0));
     this.#socket.close(now);
   }
