@@ -81,6 +81,7 @@ export class Interface {
 
   /** Others whose gratuitous ARP is wanted. */
   setGratuitous(addresses: readonly Ipv4[]): void {
+    if (addresses.length === 0 && this.#gratuitous.length === 0) return;
     this.#gratuitous = addresses;
     this.#updateFilter();
   }
