@@ -224,6 +224,13 @@ export const TUNABLES = {
     'how often a phone with a secure profile asks for a CTL before it goes on without; 0 asks for ever, as loads before 8.5',
   ),
   'trust.listWait': number(2, [0, 600], 's', '?', 'security 8', 'wait between these tries'),
+  'tls.outOfDatePeer': choice(
+    'accepted',
+    ['accepted', 'refused'],
+    '?',
+    'security 8',
+    'a listed or vouched server certificate that is expired or not yet valid; old models do not look, of new ones nothing is known',
+  ),
   'tls.fips': choice(
     'off',
     ['off', 'on'],

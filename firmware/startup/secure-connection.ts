@@ -50,6 +50,11 @@ const VERSION_REASONS: readonly string[] = Object.freeze([
 
 const FIPS_RSA_BITS = 2048;
 
+/** @param now milliseconds of the wall clock */
+function isOutOfDate(fields: CertificateFields | null, now: number): boolean {
+  return fields !== null && (now < fields.notBefore * 1_000 || now > fields.notAfter * 1_000);
+}
+
 function isShort(fields: CertificateFields | null): boolean {
   const bits = /^RSA-(\d+)$/.exec(fields?.key ?? '')?.[1];
   return bits !== undefined && Number(bits) < FIPS_RSA_BITS;
@@ -108,7 +113,14 @@ export class SecureConnections {
     certificate: Uint8Array | null,
     answer: (now: Instant, accepted: boolean) => void,
   ): void {
-    const verdict = judgePeer(certificate, server.role, this.#store.installed(), this.#phone.hal.secure);
+    const { secure, tunables, wallClock } = this.#phone.hal;
+    const fields = certificate === null ? null : secure.certificate(certificate);
+    if (tunables['tls.outOfDatePeer'] === 'refused' && isOutOfDate(fields, wallClock.now())) {
+      this.#decide(server, null, 'peer-out-of-date');
+      answer(now, false);
+      return;
+    }
+    const verdict = judgePeer(certificate, server.role, this.#store.installed(), secure);
     if (verdict.outcome === 'listed') {
       this.#decide(server, 'list', null);
       answer(now, true);

@@ -190,6 +190,18 @@ describe('a call manager', () => {
     expect(world.all('tls.handshake').at(-1)).toMatchObject({ resumed: true });
   });
 
+  it('with an expired certificate in the lists is spoken to, unless the phone looks at dates', async () => {
+    const longAgo = NOW - 20 * 365 * 86_400;
+    const callManager = selfSigned({ commonName: 'cm1.lab.example', keyKind: 'rsa-1024', now: longAgo });
+    const lab = { callManagers: 1, pki: { ...pki, callManager } };
+    await secureWorld('encrypted', { lab }).runHeldUntil('registration.accepted');
+    const strict = secureWorld('encrypted', { lab, tunables: { 'tls.outOfDatePeer': 'refused' } });
+    const failed = await strict.runHeldUntil('callmanager.connect');
+    expect(failed).toMatchObject({ transport: 'tls', outcome: 'failed', reason: 'tls.peer-out-of-date' });
+    expect(strict.statuses()).toContain('TLS Error: 10.100.0.11 is not a trusted CCM server');
+    expect(heard(strict)).toBe(0);
+  });
+
   it('for which TVS vouches in another role is refused', async () => {
     const callManager = impostor();
     const world = peculiarWorld({

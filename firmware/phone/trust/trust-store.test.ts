@@ -90,13 +90,13 @@ describe('a power cut while a list is written', () => {
       },
     ],
     ['into a bank that is full', fullPart],
-  ])('%s leaves the old one or the new one', (_where, make) => {
+  ])('%s leaves the old one or the new one', (where, make) => {
     const copy = copier(make());
     const seen = new Set<string>();
     const cases = cutEverywhere(
       copy,
       (flash) => storeOn(flash).arrived('itl', NEW),
-      (flash, where) => {
+      (flash, cut) => {
         const now = region(flash).get('list/itl');
         const which =
           now === null
@@ -106,11 +106,12 @@ describe('a power cut while a list is written', () => {
               : Buffer.compare(now, NEW) === 0
                 ? 'new'
                 : 'torn';
-        expect(['old', 'new'], where).toContain(which);
+        expect(['old', 'new'], cut).toContain(which);
         seen.add(which);
-        expect(['updated', 'unchanged'], where).toContain(storeOn(flash).arrived('itl', NEW).outcome);
+        expect(['updated', 'unchanged'], cut).toContain(storeOn(flash).arrived('itl', NEW).outcome);
       },
     );
+    console.log(`trust list ${where}: ${cases} power cuts`);
     expect(cases).toBeGreaterThan(4);
     expect(seen).toEqual(new Set(['old', 'new']));
   });
