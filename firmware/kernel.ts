@@ -79,8 +79,7 @@ export class Kernel implements EntryPoints {
 
   onFrame(bytes: Uint8Array, length: number): void {
     const now = this.#hal.timer.now();
-    this.#stack.process(now, bytes, length);
-    this.#settle(now);
+    if (this.#stack.process(now, bytes, length)) this.#settle(now);
   }
 
   onAlarm(): void {

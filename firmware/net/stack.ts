@@ -87,6 +87,7 @@ export class Stack implements Sockets {
   readonly #discovery: DiscoverySink | null;
   readonly #hooks: StackHooks;
   #routers: readonly Ipv4[] = [];
+  #quiet = false;
   readonly #frame = ethernet.blank();
   readonly #packet = ipv4.blank();
 
@@ -126,8 +127,19 @@ export class Stack implements Sockets {
     return this.#tcp.size;
   }
 
-  /** A frame from the NIC. */
-  process(now: Instant, bytes: Uint8Array, length: number): void {
+  /** A frame from the NIC. False when a sink has said that nothing follows from it: no deadline is another, and the owner need not look. */
+  process(now: Instant, bytes: Uint8Array, length: number): boolean {
+    this.#quiet = false;
+    this.#take(now, bytes, length);
+    return !this.#quiet;
+  }
+
+  /** Said by a sink of the datagram that it has just been given. A phone in a call hears fifty a second. */
+  nothingFollows(): void {
+    this.#quiet = true;
+  }
+
+  #take(now: Instant, bytes: Uint8Array, length: number): void {
     const frame = ethernet.parse(bytes, 0, length, this.#frame);
     if (isMalformed(frame)) {
       this.drops.malformed++;

@@ -213,7 +213,9 @@ class Stream {
   #take(now: Instant, kind: 'rtp' | 'rtcp', octets: Uint8Array): void {
     this.#in.kind = kind;
     this.#in.octets = octets;
+    const due = this.endpoint.pollAt();
     this.endpoint.process(now, this.#in);
+    if (this.endpoint.pollAt() === due) this.#stack.nothingFollows();
   }
 }
 
