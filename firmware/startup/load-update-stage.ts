@@ -28,7 +28,7 @@ export class LoadUpdateStage implements Stage {
     this.#giveUp(now);
     const { facts } = this.#phone;
     const ordered = facts.orderedLoad;
-    if (ordered === null || ordered.tried) {
+    if (ordered === null || ordered.tried || facts.configuration === null) {
       facts.orderedLoad = null;
       this.#configuration.enter(now);
       return;

@@ -64,6 +64,18 @@ describe('a load that the call manager names', () => {
     expect(world.outcomes()['call-manager']).toBe('done');
   });
 
+  it('is fetched though the cable is pulled in the middle: the phone begins anew and is told again', async () => {
+    const world = await worldNaming();
+    world.runUntil('load.progress');
+    world.lab.unplug(0);
+    world.run(10);
+    world.lab.plug(0);
+    world.run(120);
+    expect(loads(world)).toEqual(['installed']);
+    expect(world.all('boot.handoff').at(-1)).toMatchObject({ load: NAMED, trial: true });
+    expect(world.all('registration.accepted').length).toBe(1);
+  });
+
   it('is tried again when the phone reads its configuration again', async () => {
     const world = await worldNaming({ image: 'unsigned' });
     world.run(60);
