@@ -315,12 +315,12 @@ export const TUNABLES = {
   ),
   'sip.tokenTimeout': number(15, [1, 120], 's', 'I', 'sccp 3.4', 'wait for an answer to a token REFER'),
   'sip.keepalive': number(
-    0,
+    60,
     [0, 3600],
     's',
     '?',
     'discovery 7.7',
-    'REGISTERs with cisco-keep-alive over the registration itself, as over a standby connection, for call managers that know them; 0 none',
+    'REGISTERs with cisco-keep-alive over the registration itself, as over a standby connection, towards call managers that name X-cisco-sis; 0 none',
   ),
   'sip.tcpKeepalive': number(
     30,

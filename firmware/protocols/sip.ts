@@ -80,6 +80,7 @@ export class SipClient implements RegistrationClient {
   #alarm: Extract<RegistrationClientIn, { kind: 'register' }>['alarm'] = { reason: 'initialized' };
   #probeAt: Instant = NEVER;
   #messageWaiting = false;
+  #knowsKeepalives = false;
   /** Null until the first call. */
   #calls: SipCalls | null = null;
   /** Of the input or the dispatch that is being worked on. */
@@ -214,10 +215,11 @@ export class SipClient implements RegistrationClient {
     for (const binding of this.#bindings) this.#say(now, binding, 'leave');
   }
 
-  /** A registered phone is heard by its refreshes; what is said between them is for those who want it. */
+  /** A registered phone is heard by its refreshes; between them it speaks to servers of Cisco's kind only, who know what is meant. */
   #nextProbe(now: Instant): Instant {
     const { settings, tunables } = this.#options;
-    const seconds = this.#state.kind === 'registered' ? tunables['sip.keepalive'] : settings.timerKeepAliveExpires;
+    const between = this.#knowsKeepalives ? tunables['sip.keepalive'] : 0;
+    const seconds = this.#state.kind === 'registered' ? between : settings.timerKeepAliveExpires;
     return seconds === 0 ? NEVER : now + seconds * SECOND;
   }
 
@@ -438,6 +440,7 @@ export class SipClient implements RegistrationClient {
     binding.digest.accepted();
     const { settings, tunables } = this.#options;
     const grant = grantOf(m, this.#requests.contactUri(binding), binding.expires);
+    if (what === 'first') this.#knowsKeepalives = grant.isCisco;
     const time = timeOf(m);
     if (time !== null) this.#out.push(time);
     const after = refreshAfter(grant.expires, settings.timerRegisterDelta);

@@ -13,6 +13,8 @@ export interface Grant {
   readonly isNew: boolean;
   /** A remotecc answer: the call manager has registered all lines of the device. */
   readonly bulk: boolean;
+  /** The server is of Cisco's kind: it names the version of their SIP that it speaks, as the phone did (`X-cisco-sis-10.0.0`). */
+  readonly isCisco: boolean;
 }
 
 /** SIPCC does not refresh more often, seconds. */
@@ -33,7 +35,8 @@ export function grantOf(m: Response, contactUri: string, asked: number): Grant {
   }
   const answers = partsOf(m).filter(({ type }) => type === 'application/x-cisco-remotecc-response+xml');
   const bulk = answers.some(({ text }) => /<code>\s*200\s*<\/code>/.test(text));
-  return { expires: Math.min(expires ?? header ?? asked, asked), isNew, bulk };
+  const isCisco = headerValues(m, 'Supported').some((value) => /(^|[,\s])X-cisco-sis-/i.test(value));
+  return { expires: Math.min(expires ?? header ?? asked, asked), isNew, bulk, isCisco };
 }
 
 /** Seconds from a 200 to the refresh: the registration's time less the delta, but never all of it. */
