@@ -17,6 +17,8 @@ NEEDED='ip:iproute2 ethtool:ethtool setpriv:util-linux nsenter:util-linux ping:i
 
 missing() {
   for pair in $NEEDED; do command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"; done
+  # Kamailio's TLS is a module.
+  ls /usr/lib/*/kamailio/modules/tls.so >/dev/null 2>&1 || echo kamailio-tls-modules
 }
 
 # Their services are neither started now nor at the next boot of the machine: the tests start the programs themselves.

@@ -7,11 +7,19 @@ import { versionOf } from './versions.ts';
 
 export const KAMAILIO_PRESENT = spawnSync('kamailio', ['-v']).status === 0;
 
+/** PEM files: what the server shows and proves itself with, and who signs the certificates that it wants to see. */
+export interface KamailioTls {
+  readonly address: string;
+  readonly certificate: string;
+  readonly key: string;
+  readonly clientAuthority: string;
+}
+
 /**
  * A registrar and proxy with digest: everybody's password is the same. It writes a line for each REGISTER that it has accepted or challenged, and stays in the path
  * of calls (Record-Route).
  */
-function configuration(password: string, maxExpires: number): string {
+function configuration(password: string, maxExpires: number, tls: KamailioTls | undefined): string {
   return `#!KAMAILIO
 debug=1
 log_stderror=yes
@@ -21,6 +29,7 @@ tcp_children=1
 auto_aliases=no
 dns=no
 rev_dns=no
+${tls === undefined ? '' : `enable_tls=yes\nlisten=tls:${tls.address}:5061`}
 loadmodule "tm.so"
 loadmodule "rr.so"
 loadmodule "maxfwd.so"
@@ -33,7 +42,7 @@ loadmodule "sanity.so"
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "auth.so"
-modparam("usrloc", "db_mode", 0)
+${tls === undefined ? '' : tlsConfiguration(tls)}modparam("usrloc", "db_mode", 0)
 modparam("registrar", "max_expires", ${maxExpires})
 modparam("registrar", "min_expires", 1)
 request_route {
@@ -84,18 +93,30 @@ request_route {
 `;
 }
 
-/** Kamailio on an address of the namespace, over UDP and TCP. */
+function tlsConfiguration({ certificate, key, clientAuthority }: KamailioTls): string {
+  return `loadmodule "tls.so"
+modparam("tls", "tls_method", "TLSv1.2+")
+modparam("tls", "certificate", "${certificate}")
+modparam("tls", "private_key", "${key}")
+modparam("tls", "ca_list", "${clientAuthority}")
+modparam("tls", "verify_certificate", 1)
+modparam("tls", "require_certificate", 1)
+`;
+}
+
+/** Kamailio on an address of the namespace, over UDP and TCP, and over TLS on 5061 where it has a certificate. */
 export async function startKamailio(
   peers: PeerNamespace,
   address: string,
-  options: { readonly password: string; readonly maxExpires: number },
+  options: { readonly password: string; readonly maxExpires: number; readonly tls?: KamailioTls },
 ): Promise<Daemon> {
   const file = peers.path('kamailio.cfg');
-  writeFileSync(file, configuration(options.password, options.maxExpires), { mode: 0o644 });
+  writeFileSync(file, configuration(options.password, options.maxExpires, options.tls), { mode: 0o644 });
   const listen = ['-l', `udp:${address}:5060`, '-l', `tcp:${address}:5060`];
   const memory = ['-m', '32', '-M', '4'];
   const daemon = peers.start('kamailio', ['kamailio', '-f', file, '-DD', '-E', '-e', ...memory, '-w', '/', ...listen]);
   await daemon.ready('listens', () => (peers.run('ss', '-Hltn').includes(`${address}:5060`) ? true : null));
-  peerRan('Kamailio', versionOf('kamailio', '-v'), 'SIP registrar with digest');
+  const over = options.tls === undefined ? 'UDP and TCP' : 'TLS, with the certificates of both sides';
+  peerRan('Kamailio', versionOf('kamailio', '-v'), `SIP registrar with digest over ${over}`);
   return daemon;
 }

@@ -18,6 +18,7 @@ import { enhancedPacket, interfaceDescription, sectionHeader } from '../../../ha
 import { tap } from '../../../hal/virtual/tap.ts';
 import type { WireEnd } from '../../../hal/wire-end.ts';
 import { developmentKey } from '../../../images/public.ts';
+import type { Identity } from '../../../lab/pki/lab-pki.ts';
 import { FLASH_MAP } from '../../../storage/flash-map.ts';
 import { RecordStore } from '../../../storage/record-store.ts';
 import { Settings } from '../../../storage/settings.ts';
@@ -40,6 +41,8 @@ export interface WirePhoneOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Writes what the phone remembers of earlier days. */
   readonly remember?: (memory: RecordStore, wallClock: number) => void;
+  /** What the factory has put into the phone. */
+  readonly mic?: Identity;
   /** Writes what passes between the phone and the interface. */
   readonly capture?: string;
 }
@@ -83,7 +86,11 @@ export class WirePhone {
       powerSource: 'poe',
       rng: new HostRng(),
       wallClock: new VirtualWallClock(timeline, Date.now()),
-      secure: (complete) => new HostSecureElement({ timeline, bootKeys, complete }),
+      secure: (complete) => {
+        const element = new HostSecureElement({ timeline, bootKeys, complete });
+        if (options.mic !== undefined) element.installKey('mic', options.mic.privateKey, options.mic.certificate);
+        return element;
+      },
       timeline,
       cpu: new Cpu(),
       tunables: tunableValues({ ...SHORT_WAITS, ...options.tunables }),
