@@ -1,3 +1,4 @@
+import type { Ipv4 } from '../../hal/nic.ts';
 import { type Instant, NEVER, SECOND } from '../../hal/timer.ts';
 import type { ConnectOptions, TcpGone, TcpSink, TcpSocket, UdpSocket } from '../net/sockets.ts';
 import type { CallMedia } from '../protocols/calls.ts';
@@ -16,6 +17,9 @@ import type { TransportChoice } from './transport-choice.ts';
 
 /** Written data that stays unacknowledged this long means that the peer has vanished (lab reports: phones re-home after 30 to 35 s). */
 const USER_TIMEOUT = 5 * SECOND;
+
+/** Addresses of one name that are tried before the next member of the list is: each may cost the time of a connection that nobody answers. */
+const MOST_ADDRESSES = 3;
 
 export type RegistrationOut =
   | Exclude<RegistrationClientOut, { kind: 'write' | 'close' }>
@@ -58,6 +62,8 @@ export class Registration implements TcpSink {
   #tcp: TcpSocket | null = null;
   #udp: UdpSocket | null = null;
   #address = 0;
+  /** Further ones of the same name, for the case that this one cannot be reached. */
+  #otherAddresses: readonly Ipv4[] = [];
   /** What did not fit into the send buffer yet, oldest first. */
   #unsent: Uint8Array[] = [];
   /** The question to DNS; null once it is answered. */
@@ -94,6 +100,7 @@ export class Registration implements TcpSink {
 
   dispatch(now: Instant, emit: (out: RegistrationOut) => void): void {
     if (now >= this.#openBy) {
+      this.#otherAddresses = [];
       this.#tcp?.abort(now);
       this.gone(now, 'timeout');
     }
@@ -120,6 +127,7 @@ export class Registration implements TcpSink {
     if (!this.#gone) this.#tcp?.abort(now);
     this.#udp?.close();
     this.#gone = true;
+    this.#otherAddresses = [];
     this.#openBy = NEVER;
   }
 
@@ -162,6 +170,13 @@ export class Registration implements TcpSink {
     this.#gone = true;
     this.#openBy = NEVER;
     this.#udp?.close();
+    const other = this.#otherAddresses[0];
+    if (this.#client === null && this.#secureFailure === null && other !== undefined) {
+      this.#otherAddresses = this.#otherAddresses.slice(1);
+      this.#gone = false;
+      this.#open(now, other);
+      return;
+    }
     // Gone before the owner has heard that it is there: to it there never was a connection.
     if (this.#client === null || this.#news !== null) this.#fail(this.#secureFailure ?? why);
     else this.#client.process(now, { kind: 'gone', why });
@@ -179,9 +194,15 @@ export class Registration implements TcpSink {
       this.#fail(`dns.${answer.why}`);
       return;
     }
+    const [first, ...others] = answer.addresses;
+    this.#otherAddresses = others.slice(0, MOST_ADDRESSES - 1);
+    this.#open(now, first!);
+  }
+
+  #open(now: Instant, address: Ipv4): void {
     const { hal, stack, facts } = this.#phone;
     const { transport, port, secure } = this.place;
-    this.#address = answer.addresses[0]!;
+    this.#address = address;
     if (transport === 'udp') {
       this.#udp = this.#bind(now);
       if (this.#udp === null) this.#fail('unreachable');

@@ -54,6 +54,15 @@ describe.each(['sccp', 'sip'] as const)('a phone with %s that is told to apply i
     expect(world.all('power.reset')).toMatchObject([{ reason: 'reset' }]);
   });
 
+  it('reboots for another protocol, which its model speaks with another load', () => {
+    const { world, name, apply } = registered();
+    const other = protocol === 'sip' ? 'sccp' : 'sip';
+    world.lab.devices.change(name, { protocol: other });
+    const events = apply();
+    expect(events.filter(({ type }) => type === 'registration.lost')).toMatchObject([{ fields: { reason: 'reset' } }]);
+    expect(world.all('power.reset')).toMatchObject([{ reason: 'reset' }]);
+  });
+
   it('keeps what it has when nobody gives it the file', () => {
     const { world, name, apply } = registered();
     world.lab.devices.change(name, { lines: [LINE] });

@@ -160,6 +160,20 @@ describe.each(PROTOCOLS)('a phone with %s', (protocol) => {
     expect(made.runUntil('registration.accepted', 300).host).toBe('cm1.lab.example');
   });
 
+  it('tries the other addresses of a name before the next call manager', () => {
+    const made = new TestWorld({
+      model: protocol === 'sip' ? '8861' : '7975',
+      protocol,
+      lab: { processNodeName: 'name' },
+    });
+    const [dns, gateway, first] = ['dns', 'tftp1', 'cm1'].map((name) => made.lab.machine(name).host.address);
+    // Nobody listens at the one, and nobody is at the other.
+    made.lab.dns.setRecord(dns!, 'cm1.lab.example', [gateway!, first! + 100, first!]);
+    made.powerOn(0);
+    expect(made.runUntil('registration.accepted', 60).host).toBe('cm1.lab.example');
+    expect(made.all('callmanager.connect')).toMatchObject([{ host: 'cm1.lab.example', outcome: 'connected' }]);
+  });
+
   it('waits longer and longer between rounds when nobody is there, each time a little differently', () => {
     const made = world(protocol);
     for (const node of [0, 1]) kill(made, protocol, node, 'rst');
