@@ -66,6 +66,11 @@ export class PeerNetwork {
     return out;
   }
 
+  /** A line for the shell that runs there; the process it becomes is the program itself. */
+  commandIn(side: Side, line: string): string {
+    return `exec ip netns exec ${this.#namespace(side)} sh -c '${line}'`;
+  }
+
   /** Starts a program that stays; the function ends it. */
   async start(
     command: readonly string[],
