@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { SECOND } from '../hal/timer.ts';
 import { VirtualTimeline } from '../hal/virtual/timeline.ts';
 import type { CallManagerEvent } from './call-manager/call-manager.ts';
-import { createLab, type LabOptions } from './lab.ts';
+import { createLab } from './lab.ts';
 import type { LabEvent } from './lab-event.ts';
+import type { LabOptions } from './lab-options.ts';
 import { Handset, type HandsetOptions } from './testing/handset.ts';
 
 const FIRST_MAC = 0x02005e000000;

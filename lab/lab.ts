@@ -12,111 +12,34 @@
 
 import { ipv4Text } from '../firmware/wire/address.ts';
 import { SERVER_PORT as CAPF_PORT } from '../firmware/wire/capf.ts';
-import type { Ipv4, Mac } from '../hal/nic.ts';
+import type { Ipv4 } from '../hal/nic.ts';
 import type { Timeline } from '../hal/timeline.ts';
-import type { Duration, Instant } from '../hal/timer.ts';
+import type { Instant } from '../hal/timer.ts';
 import { type Cable, createCable } from '../hal/virtual/cable.ts';
 import { SeededRng } from '../hal/virtual/rng.ts';
 import type { WireEnd } from '../hal/wire-end.ts';
-import type { AutoRegistrationRange } from './auto-registration.ts';
-import {
-  CallManager,
-  type CallManagerEvent,
-  type CallManagerOptions,
-  DEFAULT_EPOCH,
-  SCCP_PORT,
-  SECURE_SCCP_PORT,
-  type StopMode,
-} from './call-manager/call-manager.ts';
-import { type CapfOrder, CapfServer } from './capf-server.ts';
-import { type CapfService, ConfigurationFiles, type ConfigurationFilesOptions } from './configuration-files.ts';
+import { CallManager, DEFAULT_EPOCH, SCCP_PORT, SECURE_SCCP_PORT, type StopMode } from './call-manager/call-manager.ts';
+import type { CapfServer } from './capf-server.ts';
+import { type CapfService, ConfigurationFiles } from './configuration-files.ts';
 import { type Device, type DeviceRange, DeviceTable, type NewDevice } from './device-table.ts';
-import { type DhcpPool, DhcpServer } from './dhcp-server.ts';
+import { DhcpServer } from './dhcp-server.ts';
 import { DnsServer } from './dns-server.ts';
 import { HttpFileServer } from './http-file-server.ts';
-import { DEAF, type LabEvent } from './lab-event.ts';
+import { DEAF } from './lab-event.ts';
 import { LabHost } from './lab-host.ts';
+import type { LabOptions } from './lab-options.ts';
 import { HOST_NUMBER, LAB_INSTANCES, labMac, type Network, networkOf } from './networks.ts';
-import type { IdentityKeys } from './pki/identity-stock.ts';
-import type { LabPki } from './pki/lab-pki.ts';
 import { Router } from './router.ts';
-import {
-  type ClusterPeculiarities,
-  isTrustList,
-  type LabSecurity,
-  SecureCluster,
-  stationIn,
-} from './secure-cluster.ts';
+import { isTrustList, SecureCluster, stationIn } from './secure-cluster.ts';
 import { SecureServices } from './secure-listener.ts';
+import { capfServer, httpsServers, tvsServer } from './secure-servers.ts';
 import { SIP_PORT, SipCallManager } from './sip-call-manager/sip-call-manager.ts';
-import type { SipCallManagerOptions } from './sip-call-manager/sip-call-manager-options.ts';
 import { AccessSwitch, portName } from './switch/access-switch.ts';
 import { PHONE_PORT, type PortOptions, serverPort, type VoiceVlan } from './switch/port-options.ts';
 import type { PoweredDevice, PowerState } from './switch/power-sourcing.ts';
 import type { SwitchPort } from './switch/switch-port.ts';
 import { type FileProvider, type FileRequest, TftpServer } from './tftp-server.ts';
-import { TvsServer } from './tvs-server.ts';
-
-export interface LabOptions {
-  readonly timeline: Timeline;
-  /** Of the servers' chance: sequence numbers, ports. */
-  readonly seed?: string | number;
-  readonly devices?: readonly (NewDevice | DeviceRange)[];
-  readonly dataVlan?: number;
-  readonly voiceVlan?: VoiceVlan;
-  /** Further VLANs with a network and a DHCP pool, for a voice VLAN that is changed later. */
-  readonly vlans?: readonly number[];
-  /** How phone ports differ from `PHONE_PORT`: no CDP, no LLDP, a plain switch, no power. */
-  readonly ports?: Partial<Omit<PortOptions, 'nativeVlan' | 'voiceVlan' | 'protected'>>;
-  /** Milliwatts for all ports; without end unless given. */
-  readonly powerBudget?: number;
-  /** For fleets: phones do not hear each other's broadcasts, nor servers' that concern another (`access-switch.ts` says how). Of `pairs` two after one another can talk. */
-  readonly protected?: boolean | 'pairs';
-  readonly switchName?: string;
-  readonly callManagers?: number;
-  readonly tftpServers?: number;
-  /** The TFTP servers' files by HTTP on port 6970 too, as CUCM offers them; true unless given. */
-  readonly http?: boolean;
-  /** In a secure cluster they are had over TLS on port 6971 as well; true unless given. */
-  readonly https?: boolean;
-  readonly domainName?: string;
-  /** What every pool hands out besides or instead of the lab's own: `tftpServers: []` leaves option 150 out. */
-  readonly dhcp?: Partial<Omit<DhcpPool, 'network' | 'prefixLength' | 'first' | 'last'>>;
-  readonly configuration?: Omit<ConfigurationFilesOptions, 'table' | 'callManagers'>;
-  /** `processNodeName` holds an address, or a name that DNS knows. */
-  readonly processNodeName?: 'address' | 'name';
-  readonly callManager?: Omit<CallManagerOptions, 'name' | 'timeline' | 'sockets' | 'devices' | 'modelName' | 'events'>;
-  /** The same nodes' SIP side. */
-  readonly sipCallManager?: Omit<
-    SipCallManagerOptions,
-    'name' | 'node' | 'timeline' | 'sockets' | 'devices' | 'modelName' | 'events' | 'versionStamp'
-  >;
-  /** Makes the cluster a mixed-mode one in which all devices have this security mode. */
-  readonly security?: LabSecurity;
-  /** Keys and certificates of a secure cluster; made unless given. */
-  readonly pki?: LabPki;
-  /** The phones' TFTP configurations are encrypted, each for its own key. */
-  readonly encryptsFiles?: boolean;
-  /** Which keys the factory puts into phones. */
-  readonly identities?: IdentityKeys;
-  readonly peculiarities?: ClusterPeculiarities;
-  /** Which stations are given trust lists; all of them unless given. A phone that has taken one asks for signed files only, for ever. */
-  readonly trustedStations?: (mac: Mac) => boolean;
-  /** Of CUCM, as `8.6`: up to 11.0 auto-registration does not go with mixed mode. 14.0 unless given. */
-  readonly release?: string;
-  /** Phones that nobody wrote down get a number out of this range; off unless given, as in CUCM. */
-  readonly autoRegistration?: AutoRegistrationRange;
-  /** What a device type is called: for devices that register themselves. */
-  readonly modelName?: (deviceType: number) => string | null;
-  /** What CAPF is to do with every phone of a secure cluster; `Lab.capf` orders for single ones. */
-  readonly capf?: CapfOrder;
-  /** Files besides the configuration files, asked first: loads, ring lists, trust lists. */
-  readonly files?: FileProvider;
-  /** Cables of phones: megabits a second, and delay one way in microseconds. */
-  readonly speed?: number;
-  readonly delay?: Duration;
-  readonly events?: (at: Instant, event: LabEvent | CallManagerEvent) => void;
-}
+import type { TvsServer } from './tvs-server.ts';
 
 /** A machine of the lab on its cable. */
 export interface LabMachine {
@@ -203,14 +126,17 @@ export class Lab {
     this.configurationFiles = this.#configurationFiles(managers);
     this.cluster = this.#cluster(managers);
     const services = new SecureServices(timeline);
-    this.tvs = this.#tvs(services, managers);
-    this.capf = this.#capf(services, managers);
+    const secure = this.cluster === null ? null : { timeline, cluster: this.cluster, services, events };
+    const nodes = managers.map(({ host }) => host);
+    const [publisher] = nodes;
+    this.tvs = secure === null ? null : tvsServer(secure, nodes);
+    this.capf = secure && publisher ? capfServer(secure, publisher, this.devices, options.capf) : null;
     const files: FileProvider = (request) =>
       options.files?.(request) ?? this.#clusterFile(request) ?? this.configurationFiles.read(request.name);
     const hosts = range(count.tftp).map((index) => this.#addMachine(`tftp${index + 1}`, HOST_NUMBER.tftp + index).host);
     this.tftp = hosts.map((host) => served(new TftpServer({ timeline, files, events }), host));
     this.http = hosts.map((host) => served(new HttpFileServer({ timeline, files, events }), host));
-    this.https = this.#https(services, hosts, files);
+    this.https = secure === null ? [] : httpsServers(secure, hosts, files);
     const modelName = options.modelName ?? (() => null);
     this.callManagers = managers.map(
       ({ name, host }) =>
@@ -469,33 +395,6 @@ export class Lab {
       if (mac === null || !trustedStations(mac)) return null;
     }
     return this.cluster?.read(name) ?? null;
-  }
-
-  #https(services: SecureServices, hosts: readonly LabHost[], signed: FileProvider): HttpFileServer[] {
-    const { cluster, timeline } = this;
-    if (cluster === null) return [];
-    const { events = DEAF } = this.#options;
-    const files: FileProvider = (request) => cluster.readBare(request.name) ?? signed(request);
-    const secure = { services, tls: cluster.httpsTls() };
-    return hosts.map((host) => served(new HttpFileServer({ timeline, files, events, secure }), host));
-  }
-
-  #tvs(services: SecureServices, managers: readonly LabMachine[]): TvsServer | null {
-    const cluster = this.cluster;
-    if (cluster === null) return null;
-    const tvs = new TvsServer({ services, tls: cluster.tvsTls(), certificates: cluster.vouchedFor() });
-    for (const { host } of managers) tvs.serve(host);
-    return tvs;
-  }
-
-  #capf(services: SecureServices, [publisher]: readonly LabMachine[]): CapfServer | null {
-    const { cluster, devices } = this;
-    if (cluster === null || publisher === undefined) return null;
-    const { capf: order } = this.#options;
-    const isKnown = (deviceName: string): boolean => devices.find(deviceName) !== null;
-    const server = new CapfServer({ services, isKnown, ...cluster.capf(), ...(order === undefined ? {} : { order }) });
-    server.serve(publisher.host);
-    return server;
   }
 
   #capfService([publisher]: readonly LabMachine[]): CapfService {

@@ -4,10 +4,11 @@ export type { AutoRegistrationRange } from './auto-registration.ts';
 export type { CallManagerEvent } from './call-manager/call-manager.ts';
 export { CAPF_AUTHENTICATIONS, type CapfOrder } from './capf-server.ts';
 export type { Device, DeviceRange, NewDevice } from './device-table.ts';
-export { createLab, type Lab, type LabOptions, type PortKey } from './lab.ts';
+export { createLab, type Lab, type PortKey } from './lab.ts';
 export { LabApi } from './lab-api.ts';
 export { CommandError, type CommandResult, LabCommands } from './lab-commands.ts';
 export type { LabEvent } from './lab-event.ts';
+export type { LabOptions } from './lab-options.ts';
 export {
   firmwareFile,
   imageLoad,
