@@ -38,6 +38,14 @@ describe('a fleet', () => {
     expect(statSync(trace).mode & 0o777).toBe(0o600);
   });
 
+  it('of a secure cluster says with how many different keys its phones have proved who they are', async () => {
+    const { code, of } = await fleet('--count', '3', '--security', 'encrypted', '--exit-when', 'registered');
+    expect(code).toBe(0);
+    expect(of('registration.accepted')).toMatchObject(Array(3).fill({ transport: 'tls' }));
+    const [result] = of('fleet.result');
+    expect(result!.generator).toMatchObject({ identityKeys: 3 });
+  });
+
   it('that times out names its phones, with exit code 3', async () => {
     const args = ['--count', '9', '--exit-when', 'registered', '--timeout', '0.001', '--quiet'];
     const { code, out, err } = await sepia('fleet', ...args);
