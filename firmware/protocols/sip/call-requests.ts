@@ -3,13 +3,13 @@
  * with `handling=optional`; 12.x adds Session-ID).
  */
 import { dateValue } from '../../wire/sip/date.ts';
-import { quoted } from '../../wire/sip/grammar.ts';
-import { type Header, NO_BODY, type Request, type Response, VERSION } from '../../wire/sip/message.ts';
+import { parameter, parseAddress, quoted } from '../../wire/sip/grammar.ts';
+import { type Header, headerValue, NO_BODY, type Request, type Response, VERSION } from '../../wire/sip/message.ts';
 import { escapedUser } from '../../wire/sip/uri.ts';
-import { emitLatin1 } from '../../wire/text.ts';
+import { emitLatin1, latin1 } from '../../wire/text.ts';
 import { responseTo } from './answer.ts';
 import { hex32 } from './binding.ts';
-import { type Dialog, wayOf } from './dialog.ts';
+import { type Dialog, sequenceOf, wayOf } from './dialog.ts';
 import type { DigestClient } from './digest-client.ts';
 import { ALLOW, generationOf, userAgentOf } from './offer.ts';
 import { nameless, type Requests, type SipClientOptions, sessionValue } from './requests.ts';
@@ -69,6 +69,19 @@ export class CallRequests {
   /** What a number is called at this call manager. */
   uriOf(number: string): string {
     return `sip:${escapedUser(number)}@${this.#options.host}`;
+  }
+
+  /** The same INVITE with credentials: the next CSeq (22.2). */
+  inviteAgain(identity: CallIdentity, before: Request): Request {
+    const from = parseAddress(headerValue(before, 'From')!)!;
+    return this.invite(identity, {
+      uri: before.uri,
+      callId: headerValue(before, 'Call-ID')!,
+      tag: parameter(from.parameters, 'tag')!,
+      sequence: sequenceOf(before) + 1,
+      sdp: latin1(before.body),
+      further: before.headers.filter(({ name }) => name === 'Replaces' || name === 'Referred-By'),
+    });
   }
 
   invite(identity: CallIdentity, call: NewCall): Request {

@@ -7,36 +7,16 @@
  *     ringing --answer--> connected                ringing --CANCEL, refused--> ended
  */
 import { earlier, type Instant, MILLISECOND, NEVER } from '../../../hal/timer.ts';
-import { parameter, parseAddress } from '../../wire/sip/grammar.ts';
 import { encode, headerValue, type Message, type Request, type Response } from '../../wire/sip/message.ts';
-import { latin1 } from '../../wire/text.ts';
-import type { CallMedia, CallView } from '../calls.ts';
+import type { CallView } from '../calls.ts';
 import { Acceptance } from './acceptance.ts';
 import { responseTo } from './answer.ts';
-import type { CallIdentity, CallRequests } from './call-requests.ts';
+import type { CallOwner } from './call-owner.ts';
+import type { CallIdentity } from './call-requests.ts';
 import { DIALING, ENDED, NEXT, type State, seenState } from './call-state.ts';
 import { contactOf, type Dialog, dialogOfCalled, dialogOfCaller, sequenceOf } from './dialog.ts';
 import { partyOf, sdpOf, sessionOf } from './parties.ts';
 import { type Direction, receives, Session, sends } from './session.ts';
-import type { SipTimers } from './settings.ts';
-
-/** What a call asks of the client whose call it is. */
-export interface CallOwner {
-  readonly requests: CallRequests;
-  readonly media: CallMedia;
-  readonly timers: SipTimers;
-  /** What the other side is offered while it is held. */
-  readonly holdDirection: Direction;
-  chance(below: number): number;
-  request(now: Instant, call: Call, m: Request): void;
-  cancel(now: Instant, call: Call, invite: Request): boolean;
-  respond(now: Instant, to: Request, m: Response): void;
-  write(octets: Uint8Array): void;
-  /** True for a number that is never dialled; the phone tells so. */
-  refuses(call: Call, number: string): boolean;
-  /** Its state or its parties are others now. */
-  changed(now: Instant, call: Call): void;
-}
 
 /** Of an INVITE's first CSeq, as REGISTER's. */
 const FIRST_SEQUENCE = 101;
@@ -271,17 +251,8 @@ export class Call {
     }
   }
 
-  /** The same INVITE with credentials: the next CSeq (22.2). */
   #dialAgain(now: Instant, before: Request): void {
-    const from = parseAddress(headerValue(before, 'From')!)!;
-    const invite = this.#owner.requests.invite(this.identity, {
-      uri: before.uri,
-      callId: headerValue(before, 'Call-ID')!,
-      tag: parameter(from.parameters, 'tag')!,
-      sequence: sequenceOf(before) + 1,
-      sdp: latin1(before.body),
-      further: before.headers.filter(({ name }) => name === 'Replaces' || name === 'Referred-By'),
-    });
+    const invite = this.#owner.requests.inviteAgain(this.identity, before);
     this.#enter(now, { kind: 'calling', invite, ringing: false });
     this.#owner.request(now, this, invite);
   }

@@ -3,7 +3,8 @@ import type { Instant } from '../../../hal/timer.ts';
 import { parameter, parseAddress, split } from '../../wire/sip/grammar.ts';
 import type { Header } from '../../wire/sip/message.ts';
 import { parseUri } from '../../wire/sip/uri.ts';
-import type { Call, CallOwner } from './call.ts';
+import type { Call } from './call.ts';
+import type { CallOwner } from './call-owner.ts';
 import { octetsOf } from './call-requests.ts';
 import type { Dialog } from './dialog.ts';
 
