@@ -1,6 +1,6 @@
 /** What an operator does with a running lab, in words: `node stop 1`, `reset SEP02005EC0FFEE`. The console and the API are two ways to it. */
 import { ipv4Text } from '../firmware/wire/address.ts';
-import type { StopMode } from './call-manager/call-manager.ts';
+import type { StopMode } from './call-manager/call-manager-options.ts';
 import type { Device } from './device-table.ts';
 import type { Lab } from './lab.ts';
 

@@ -2,7 +2,7 @@ import type { Mac } from '../hal/nic.ts';
 import type { Timeline } from '../hal/timeline.ts';
 import type { Duration, Instant } from '../hal/timer.ts';
 import type { AutoRegistrationRange } from './auto-registration.ts';
-import type { CallManagerEvent, CallManagerOptions } from './call-manager/call-manager.ts';
+import type { CallManagerEvent, CallManagerOptions } from './call-manager/call-manager-options.ts';
 import type { CapfOrder } from './capf-server.ts';
 import type { ConfigurationFilesOptions } from './configuration-files.ts';
 import type { DeviceRange, NewDevice } from './device-table.ts';

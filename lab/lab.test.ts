@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SECOND } from '../hal/timer.ts';
 import { VirtualTimeline } from '../hal/virtual/timeline.ts';
-import type { CallManagerEvent } from './call-manager/call-manager.ts';
+import type { CallManagerEvent } from './call-manager/call-manager-options.ts';
 import { createLab } from './lab.ts';
 import type { LabEvent } from './lab-event.ts';
 import type { LabOptions } from './lab-options.ts';

@@ -1,7 +1,7 @@
 /** What other rooms may use of the lab. */
 
 export type { AutoRegistrationRange } from './auto-registration.ts';
-export type { CallManagerEvent } from './call-manager/call-manager.ts';
+export type { CallManagerEvent } from './call-manager/call-manager-options.ts';
 export { CAPF_AUTHENTICATIONS, type CapfOrder } from './capf-server.ts';
 export type { Device, DeviceRange, NewDevice } from './device-table.ts';
 export { createLab, type Lab, type PortKey } from './lab.ts';

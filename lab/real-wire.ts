@@ -11,7 +11,7 @@ import type { LinkState, Mac } from '../hal/nic.ts';
 import type { Alarm, Timeline } from '../hal/timeline.ts';
 import { type Duration, type Instant, MINUTE, NEVER, SECOND } from '../hal/timer.ts';
 import type { WireEnd, WireReceiver } from '../hal/wire-end.ts';
-import type { CallManagerEvent } from './call-manager/call-manager.ts';
+import type { CallManagerEvent } from './call-manager/call-manager-options.ts';
 import { Lab } from './lab.ts';
 import { DEAF, type LabEvent } from './lab-event.ts';
 import type { LabOptions } from './lab-options.ts';

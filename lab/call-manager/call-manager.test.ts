@@ -6,7 +6,8 @@ import { MILLISECOND, SECOND } from '../../hal/timer.ts';
 import { tunableValues } from '../../hal/tunables.ts';
 import { VirtualTimeline } from '../../hal/virtual/timeline.ts';
 import { DeviceTable } from '../device-table.ts';
-import { CallManager, type CallManagerEvent, type CallManagerOptions } from './call-manager.ts';
+import { CallManager } from './call-manager.ts';
+import type { CallManagerEvent, CallManagerOptions } from './call-manager-options.ts';
 
 const FIRST_MAC = 0x0200_5ec0_0000;
 const ADDRESS = 0x0a00_0001;

@@ -2,7 +2,7 @@
 import type { Sockets } from '../../firmware/net/sockets.ts';
 import type { Timeline } from '../../hal/timeline.ts';
 import type { Instant } from '../../hal/timer.ts';
-import type { CallManagerEvent } from '../call-manager/call-manager.ts';
+import type { CallManagerEvent } from '../call-manager/call-manager-options.ts';
 import type { Device, DeviceTable } from '../device-table.ts';
 import type { SecureListenerOptions, SecureServices } from '../secure-listener.ts';
 

@@ -6,7 +6,7 @@ import { headerValue, headerValues, type Message, parse } from '../../firmware/w
 import { judgeRequest, judgeResponse } from '../../firmware/wire/sip/validity.ts';
 import { MILLISECOND, SECOND } from '../../hal/timer.ts';
 import { VirtualTimeline } from '../../hal/virtual/timeline.ts';
-import type { CallManagerEvent } from '../call-manager/call-manager.ts';
+import type { CallManagerEvent } from '../call-manager/call-manager-options.ts';
 import { DeviceTable } from '../device-table.ts';
 import { DirectNetwork } from '../testing/direct-sockets.ts';
 import { SipCallManager } from './sip-call-manager.ts';

@@ -19,7 +19,7 @@ import {
 } from '../../firmware/wire/sip/message.ts';
 import { judgeRequest } from '../../firmware/wire/sip/validity.ts';
 import { type Instant, MILLISECOND, SECOND } from '../../hal/timer.ts';
-import type { CallManagerEvent, StopMode } from '../call-manager/call-manager.ts';
+import type { CallManagerEvent, StopMode } from '../call-manager/call-manager-options.ts';
 import type { Device } from '../device-table.ts';
 import { suitsProfile } from '../secure-listener.ts';
 import { Slowness } from '../slowness.ts';

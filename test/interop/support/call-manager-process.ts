@@ -5,7 +5,8 @@
  */
 import { createInterface } from 'node:readline';
 import { HostTimeline } from '../../../hal/host/timeline.ts';
-import { CallManager, type StopMode } from '../../../lab/call-manager/call-manager.ts';
+import { CallManager } from '../../../lab/call-manager/call-manager.ts';
+import type { StopMode } from '../../../lab/call-manager/call-manager-options.ts';
 import { DeviceTable, type NewDevice } from '../../../lab/device-table.ts';
 import { KernelSockets } from '../../../lab/kernel-sockets.ts';
 
