@@ -1,6 +1,5 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { BootKey } from '../hal/secure.ts';
 import {
@@ -28,7 +27,6 @@ interface BuildTexts extends OutputOptions {
   readonly out?: string;
   readonly key?: string;
   readonly compress?: boolean;
-  readonly testImages?: boolean;
 }
 
 interface LoadsTexts extends OutputOptions {
@@ -61,7 +59,6 @@ export function addImageCommands(image: Command, withOutput: WithOutput, ended: 
     .option('--out <directory>', 'where to; images/build unless given')
     .option('--key <file>', 'private key in PEM form; the development key unless given')
     .option('--compress', 'deflate the bodies: a third of the octets')
-    .option('--test-images', 'those for tests too: made to be upgraded to, to fail, or to be refused')
     .action(async (names: string[], texts: BuildTexts) => ended(await build(names, texts)));
   withOutput(image.command('loads').argument('<files...>'))
     .description(
@@ -99,7 +96,6 @@ async function build(names: readonly string[], texts: BuildTexts): Promise<ExitC
     ...(names.length === 0 ? {} : { only: names }),
     key: signingKey(texts.key),
     compress: texts.compress === true,
-    testImages: texts.testImages === true,
   });
   for (const { manifest, path, size, bodyDigest } of images) {
     output.object({ file: path, load: manifest.load, models: manifest.models, size, bodyDigest });
@@ -137,9 +133,6 @@ function rsaKey(path: string): KeyObject {
 
 /** The load that consists of an image. Throws UsageError. */
 export function readLoad(path: string, options: LoadOptions = {}): Load {
-  if (/^test-.*\.img$/.test(basename(path)) && !existsSync(path)) {
-    throw new UsageError(`${path} is not there; \`sepia image build --test-images\` makes the images for tests.`);
-  }
   try {
     return imageLoad(readOctets(path), options);
   } catch (error) {

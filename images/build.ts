@@ -16,8 +16,6 @@ export interface BuildOptions {
   readonly key?: SigningKey;
   /** Deflates the bodies. */
   readonly compress?: boolean;
-  /** Builds the images for tests as well: those that fail, and those that are to be refused. */
-  readonly testImages?: boolean;
 }
 
 export interface BuiltImage {
@@ -39,11 +37,7 @@ export class UnknownImageError extends Error {
 export async function buildImages(options: BuildOptions = {}): Promise<BuiltImage[]> {
   const outDir = options.outDir ?? imageDirectory();
   const { key = developmentKey(), compress = false } = options;
-  const all =
-    options.testImages === true || options.only !== undefined
-      ? [...allManifests(), ...testManifests()]
-      : allManifests();
-  const manifests = select(all, options.only ?? null);
+  const manifests = select([...allManifests(), ...testManifests()], options.only ?? null);
   const payloads = new Map<string, BundledPayload>();
   for (const entry of new Set(manifests.map((manifest) => manifest.entry)))
     payloads.set(entry, await bundlePayload(entry));

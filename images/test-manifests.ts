@@ -35,7 +35,7 @@ function faulty(name: string, about: string): TestManifest {
   return test(name, about, { entry: join(projectRoot(), 'images', 'test-images', `${name}.ts`) });
 }
 
-/** Images that `sepia image build --test-images` makes besides the others. Each is used by a scenario in `test/scenarios`. */
+/** Images that `sepia image build` makes besides the loads: to be upgraded to, to fail, or to be refused. Each is used by a scenario in `test/scenarios`. */
 export function testManifests(): TestManifest[] {
   return [
     test('good', 'registers, is confirmed'),

@@ -12,7 +12,19 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LOCK = join(ROOT, '.cache', 'set-up.lock');
 
 /** What the compiled program and the images are made of. */
-const SOURCE_ROOMS = ['hal', 'storage', 'bootloader', 'firmware', 'device', 'images', 'lab', 'fleet', 'probe', 'cli'];
+const SOURCE_ROOMS = [
+  'hal',
+  'storage',
+  'bootloader',
+  'firmware',
+  'device',
+  'images',
+  'lab',
+  'explain',
+  'fleet',
+  'probe',
+  'cli',
+];
 const BUILD_SETTINGS = ['package.json', 'tsconfig.base.json', 'tsconfig.portable.json', 'tsconfig.host.json'];
 
 /** A lock whose holder cannot be asked is given up after this long: a first install over a slow line takes minutes. */

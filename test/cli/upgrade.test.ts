@@ -101,14 +101,6 @@ describe('demo --upgrade', () => {
     expect(code).toBe(2);
     expect(err).toMatch(/^package\.json: this is no image: .*\.\n$/m);
   });
-
-  it('says how an image for tests comes about', async () => {
-    const { code, err } = await sepia('demo', '--upgrade', 'nowhere/test-newer.img');
-    expect(code).toBe(2);
-    expect(err).toBe(
-      'nowhere/test-newer.img is not there; `sepia image build --test-images` makes the images for tests.\n',
-    );
-  });
 });
 
 describe('demo --protocol', () => {
