@@ -79,7 +79,7 @@ export interface SccpCallsOwner {
 }
 
 /** What the dialogue of the registration came to. */
-export interface SccpCallsDialogue {
+interface SccpCallsDialogue {
   /** The negotiated one. */
   readonly version: number;
   /** Types and instances in turn, as character codes. */

@@ -8,7 +8,7 @@ import { versionOf } from './versions.ts';
 export const KAMAILIO_PRESENT = spawnSync('kamailio', ['-v']).status === 0;
 
 /** PEM files: what the server shows and proves itself with, and who signs the certificates that it wants to see. */
-export interface KamailioTls {
+interface KamailioTls {
   readonly address: string;
   readonly certificate: string;
   readonly key: string;
