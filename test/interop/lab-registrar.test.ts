@@ -1,6 +1,6 @@
 /** The lab's call manager judged by SIPp: phones that nobody here wrote register, refresh, ask and leave, with digest, over UDP and TCP. */
-import { spawn, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseIpv4 } from '../../firmware/wire/address.ts';
@@ -8,6 +8,8 @@ import { HostTimeline } from '../../hal/host/timeline.ts';
 import { DeviceTable } from '../../lab/device-table.ts';
 import { KernelSockets } from '../../lab/kernel-sockets.ts';
 import { SipCallManager } from '../../lab/sip-call-manager/sip-call-manager.ts';
+import { eventually } from './support/eventually.ts';
+import { CALLED_PHONE, CALLING_PHONE, WAITING_PHONE } from './support/foreign-sip-call.ts';
 import { FOREIGN_SIP_PHONE } from './support/foreign-sip-phone.ts';
 import { peerRan, runFolder } from './support/interop-run.ts';
 import { versionOf } from './support/versions.ts';
@@ -59,44 +61,37 @@ async function registrar(): Promise<SipCallManager> {
   return manager;
 }
 
-/** Exit code of SIPp: 0 when every phone went through the whole of its scenario. */
-function phones(mode: string): Promise<{ code: number | null; said: string }> {
-  const scenario = join(runFolder(), `foreign-${mode}.xml`);
-  const users = join(runFolder(), `users-${mode}.csv`);
-  writeFileSync(scenario, FOREIGN_SIP_PHONE);
-  const rows = Array.from({ length: PHONES }, (_, index) => 2000 + index);
-  const row = (user: number): string => `${user};[authentication username=${user} password=pw${user}]`;
-  writeFileSync(users, ['SEQUENTIAL', ...rows.map(row)].join('\n'));
-  const how = [
-    '-m',
-    String(PHONES),
-    '-r',
-    '50',
-    '-t',
-    mode,
-    '-i',
-    LOOPBACK,
-    '-inf',
-    users,
-    '-nostdin',
-    '-max_socket',
-    '1000',
-  ];
-  const end = ['-timeout', '30', '-timeout_error', '-trace_err', '-error_file', '/dev/stderr'];
-  const child = spawn('sipp', [`${LOOPBACK}:${PORT}`, '-sf', scenario, ...how, ...end], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let said = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    said += chunk.toString();
-  });
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, said })));
+interface SippRun {
+  readonly child: ChildProcess;
+  /** Code 0 when every call of SIPp's went through the whole of its scenario. */
+  readonly over: Promise<{ readonly code: number | null; readonly said: string }>;
+}
+
+/** A process of SIPp that is the phones `first` and on; `more` adds arguments, and a third field for each phone. */
+function sipp(
+  name: string,
+  mode: string,
+  scenario: string,
+  { first = 2000, count = PHONES, more = [] as readonly string[], third = (_user: number) => '' } = {},
+): SippRun {
+  const file = join(runFolder(), `${name}-${mode}.xml`);
+  const users = join(runFolder(), `${name}-${mode}.csv`);
+  writeFileSync(file, scenario);
+  const row = (user: number): string => `${user};[authentication username=${user} password=pw${user}]${third(user)}`;
+  const rows = Array.from({ length: count }, (_, index) => row(first + index));
+  writeFileSync(users, ['SEQUENTIAL', ...rows].join('\n'));
+  const how = ['-m', `${count}`, '-r', '50', '-t', mode, '-i', LOOPBACK, '-inf', users, '-nostdin', ...more];
+  const errors = join(runFolder(), `${name}-${mode}.errors`);
+  const end = ['-max_socket', '1000', '-timeout_error', '-trace_err', '-error_file', errors];
+  const child = spawn('sipp', [`${LOOPBACK}:${PORT}`, '-sf', file, ...how, ...end], { stdio: 'ignore' });
+  const said = (): string => (existsSync(errors) ? readFileSync(errors, 'utf8') : '');
+  return { child, over: new Promise((resolve) => child.on('close', (code) => resolve({ code, said: said() }))) };
 }
 
 describe.skipIf(!SIPP_PRESENT)("the lab's registrar and phones of SIPp", () => {
   it.each(['u1', 'tn'])('REGISTER with digest, refresh, OPTIONS, leave (%s)', async (mode) => {
     const { counters } = await registrar();
-    const { code, said } = await phones(mode);
+    const { code, said } = await sipp('foreign', mode, FOREIGN_SIP_PHONE, { more: ['-timeout', '30'] }).over;
     expect(code, said).toBe(0);
     expect(counters).toMatchObject({
       registrations: PHONES,
@@ -113,4 +108,51 @@ describe.skipIf(!SIPP_PRESENT)("the lab's registrar and phones of SIPp", () => {
       `${PHONES} phones of another maker, ${mode === 'u1' ? 'UDP' : 'TCP, a connection each'}`,
     );
   });
+
+  const half = PHONES / 2;
+
+  it.each([
+    ['answers', 'u1', 'u1'],
+    ['answers', 'tn', 'tn'],
+    ['answers', 'u1', 'tn'],
+    ['answers', 'tn', 'u1'],
+    ['refuses', 'u1', 'u1'],
+    ['is too slow', 'u1', 'u1'],
+  ] as const)(
+    'calls between two processes of SIPp: the called phone %s (%s calls %s)',
+    async (does, calling, called) => {
+      const { counters, switchboard } = await registrar();
+      const answering = join(runFolder(), 'called.xml');
+      const log = join(runFolder(), `called ${does} ${calling} ${called}.log`);
+      writeFileSync(answering, CALLED_PHONE[does]);
+      const waiting = sipp('waiting', called, WAITING_PHONE, {
+        first: 2000 + half,
+        count: half,
+        more: ['-oocsf', answering, '-trace_logs', '-log_file', log],
+      });
+      const done = (): number => (existsSync(log) ? readFileSync(log, 'utf8').split('done').length - 1 : 0);
+      try {
+        await eventually('the phones that are called are registered', 15, () =>
+          counters.registered === half ? true : null,
+        );
+        const callers = sipp('calling', calling, CALLING_PHONE[does], {
+          count: half,
+          more: ['-timeout', '30'],
+          third: (user) => `;${user + half}`,
+        });
+        const { code, said } = await callers.over;
+        expect(code, said).toBe(0);
+        await eventually('the called phones have seen their calls to the end', 15, () =>
+          done() === half ? true : null,
+        );
+      } finally {
+        waiting.child.kill('SIGKILL');
+        await waiting.over;
+      }
+      expect(switchboard.legs).toBe(0);
+      expect(switchboard.counters).toMatchObject({ calls: half, answered: does === 'answers' ? half : 0 });
+      expect(counters).toMatchObject({ unregistrations: half, rejections: 0, bad: 0, garbled: 0 });
+      peerRan('SIPp', versionOf('sipp', '-v'), "two phones of another maker in a call through the lab's call manager");
+    },
+  );
 });
