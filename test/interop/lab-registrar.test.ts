@@ -72,7 +72,7 @@ function sipp(
   name: string,
   mode: string,
   scenario: string,
-  { first = 2000, count = PHONES, more = [] as readonly string[], third = (_user: number) => '' } = {},
+  { first = 2000, count = PHONES, more = [] as readonly string[], third = (_user: number): string => '' } = {},
 ): SippRun {
   const file = join(runFolder(), `${name}-${mode}.xml`);
   const users = join(runFolder(), `${name}-${mode}.csv`);
