@@ -5,27 +5,17 @@
  */
 import { isMalformed } from '../../firmware/malformed.ts';
 import type { TcpGone, TcpListener, UdpSocket } from '../../firmware/net/sockets.ts';
-import { ipv4Text } from '../../firmware/wire/address.ts';
-import { dateValue } from '../../firmware/wire/sip/date.ts';
 import { parseAuthorization } from '../../firmware/wire/sip/digest.ts';
-import {
-  encode,
-  type Header,
-  headerValue,
-  type Message,
-  parse,
-  type Request,
-  type Response,
-} from '../../firmware/wire/sip/message.ts';
+import { encode, headerValue, type Message, parse, type Request } from '../../firmware/wire/sip/message.ts';
 import { judgeRequest } from '../../firmware/wire/sip/validity.ts';
-import { type Instant, MILLISECOND, SECOND } from '../../hal/timer.ts';
+import { type Instant, SECOND } from '../../hal/timer.ts';
 import type { CallManagerEvent, StopMode } from '../call-manager/call-manager-options.ts';
 import type { Device } from '../device-table.ts';
 import { suitsProfile } from '../secure-listener.ts';
 import { Slowness } from '../slowness.ts';
 import { Throttle } from '../throttle.ts';
 import { DigestCheck } from './digest-check.ts';
-import type { Letterhead } from './leg.ts';
+import { Outbox } from './outbox.ts';
 import { type Peer, type PeerOwner, TcpPeer, UdpPeer } from './peer.ts';
 import { alarmOf, asksForToken, type RegisterRequest, readRegister, tellsAlarm } from './register-request.ts';
 import { type Registered, Registry, type RegistryOwner } from './registry.ts';
@@ -34,22 +24,17 @@ import type { SipCallManagerCounters, SipCallManagerOptions } from './sip-call-m
 import {
   asksForAllLines,
   messageSummary,
-  type Outgoing,
   optionsHeaders,
-  response,
   SECURE_SIP_PORT,
-  SERVER,
+  SIP_PORT,
   serviceControl,
   welcome,
   withRemotecc,
 } from './stationery.ts';
 import { type Callee, Switchboard } from './switchboard.ts';
 
-export const SIP_PORT = 5060;
-
 /** CUCM keeps a phone that misses its refresh for so long. */
 const GRACE = 15 * SECOND;
-const DEFAULT_EPOCH = Date.UTC(2026, 10, 22, 8);
 const DEFAULT_EXPIRES = 120;
 /** CUCM's own figure with 403. */
 const REJECTED_WAIT = 35;
@@ -92,12 +77,12 @@ export class SipCallManager implements PeerOwner, RegistryOwner {
   readonly #expires: number;
   readonly #digest: DigestCheck | null;
   readonly #repeats: Repeats;
+  readonly #outbox: Outbox;
   readonly #peers = new Set<TcpPeer>();
   readonly #registry: Registry;
   #listener: TcpListener | null = null;
   #secureListener: TcpListener | null = null;
   #udp: UdpSocket | null = null;
-  #id = 0;
   readonly switchboard: Switchboard;
 
   constructor(options: SipCallManagerOptions) {
@@ -109,10 +94,11 @@ export class SipCallManager implements PeerOwner, RegistryOwner {
     this.#registry = new Registry(options.timeline, options.devices, patience, this);
     this.slowness = new Slowness(options.timeline);
     this.#repeats = new Repeats(options.timeline, () => {});
+    this.#outbox = new Outbox(options, this.#repeats);
     this.switchboard = new Switchboard({
       repeats: this.#repeats,
       now: () => options.timeline.now(),
-      letterhead: () => this.#letterhead(),
+      letterhead: () => this.#outbox.letterhead(),
       calleeOf: (number) => this.#calleeOf(number),
     });
   }
@@ -171,14 +157,14 @@ export class SipCallManager implements PeerOwner, RegistryOwner {
     const registered = this.#registry.find(device);
     if (registered === null || !this.listening) return false;
     const text = { action: type, registerCallId: registered.callId, configVersionStamp: this.#stampOf(device) };
-    this.#ask(registered, serviceControl(this.#to(registered), text));
+    this.#outbox.ask(registered, (to) => serviceControl(to, text));
     return true;
   }
 
   setMessageWaiting(device: string, on: boolean): boolean {
     const registered = this.#registry.find(device);
     if (registered === null || !this.listening) return false;
-    this.#ask(registered, messageSummary(this.#to(registered), on));
+    this.#outbox.ask(registered, (to) => messageSummary(to, on));
     return true;
   }
 
@@ -209,7 +195,7 @@ export class SipCallManager implements PeerOwner, RegistryOwner {
     const refusal = judgeRequest(m);
     if (refusal !== null) {
       this.counters.bad++;
-      this.#reply(now, peer, m, refusal.status, refusal.reason);
+      this.#outbox.reply(now, peer, m, refusal.status, refusal.reason);
       return;
     }
     if (this.switchboard.asks(peer, m)) return;
@@ -221,15 +207,15 @@ export class SipCallManager implements PeerOwner, RegistryOwner {
         this.#refer(now, peer, m);
         return;
       case 'OPTIONS':
-        this.#reply(now, peer, m, 200, 'OK', optionsHeaders());
+        this.#outbox.reply(now, peer, m, 200, 'OK', optionsHeaders());
         return;
       case 'SUBSCRIBE':
       case 'NOTIFY':
       case 'PUBLISH':
-        this.#reply(now, peer, m, 200, 'OK', [{ name: 'Expires', value: headerValue(m, 'Expires') ?? '0' }]);
+        this.#outbox.reply(now, peer, m, 200, 'OK', [{ name: 'Expires', value: headerValue(m, 'Expires') ?? '0' }]);
         return;
       default:
-        this.#reply(now, peer, m, 405, 'Method Not Allowed', optionsHeaders());
+        this.#outbox.reply(now, peer, m, 405, 'Method Not Allowed', optionsHeaders());
     }
   }
 
@@ -256,8 +242,8 @@ export class SipCallManager implements PeerOwner, RegistryOwner {
   #refer(now: Instant, peer: Peer, m: Request): void {
     if (asksForToken(m)) {
       this.counters.tokens++;
-      if (this.tokens === 'grant') this.#reply(now, peer, m, 202, 'Accepted');
-      else this.#reply(now, peer, m, 486, 'Busy Here', [{ name: 'Retry-After', value: String(this.tokens) }]);
+      if (this.tokens === 'grant') this.#outbox.reply(now, peer, m, 202, 'Accepted');
+      else this.#outbox.reply(now, peer, m, 486, 'Busy Here', [{ name: 'Retry-After', value: String(this.tokens) }]);
       return;
     }
     if (tellsAlarm(m)) {
@@ -266,23 +252,23 @@ export class SipCallManager implements PeerOwner, RegistryOwner {
       const device = /"DeviceName">([^<]*)</.exec(text)?.[1] ?? '';
       this.#tell({ type: 'alarm', manager: this.name, device, address: peer.remote.address, text });
     }
-    this.#reply(now, peer, m, 202, 'Accepted');
+    this.#outbox.reply(now, peer, m, 202, 'Accepted');
   }
 
   #register(now: Instant, peer: Peer, m: Request): void {
     const its = readRegister(m);
     if (its.keepAlive) {
       this.counters.keepalives++;
-      this.#reply(now, peer, m, 200, 'OK', [{ name: 'Expires', value: '0' }]);
+      this.#outbox.reply(now, peer, m, 200, 'OK', [{ name: 'Expires', value: '0' }]);
       return;
     }
     const isThrottled = its.expires > 0 && this.#isNew(its) && !this.throttle.admits(now);
     if (this.unavailable !== null || isThrottled) {
       const wait = { name: 'Retry-After', value: String(this.unavailable ?? THROTTLED_WAIT) };
-      this.#reply(now, peer, m, 503, 'Service Unavailable', [wait]);
+      this.#outbox.reply(now, peer, m, 503, 'Service Unavailable', [wait]);
       return;
     }
-    this.#reply(now, peer, m, 100, 'Trying');
+    this.#outbox.reply(now, peer, m, 100, 'Trying');
     const known = this.#deviceOf(its);
     const device = known ?? this.#autoRegister(its);
     const refusal = this.#refusal(peer, device, its);
@@ -292,7 +278,7 @@ export class SipCallManager implements PeerOwner, RegistryOwner {
     }
     if (!this.#authenticated(now, peer, m, device, its)) return;
     if (its.expires > 0 && its.expires < (this.#options.minExpires ?? 0)) {
-      this.#reply(now, peer, m, 423, 'Interval Too Brief', [
+      this.#outbox.reply(now, peer, m, 423, 'Interval Too Brief', [
         { name: 'Min-Expires', value: String(this.#options.minExpires) },
       ]);
       return;
@@ -338,7 +324,7 @@ export class SipCallManager implements PeerOwner, RegistryOwner {
     const unknown = this.#deviceOf(its) === null;
     const headers = [{ name: 'Warning', value: `399 ${this.name} "${reason}"` }];
     if (!unknown) headers.push({ name: 'Retry-After', value: String(REJECTED_WAIT) });
-    this.#reply(now, peer, m, unknown ? 404 : 403, unknown ? 'Not Found' : 'Forbidden', headers);
+    this.#outbox.reply(now, peer, m, unknown ? 404 : 403, unknown ? 'Not Found' : 'Forbidden', headers);
     this.#event('rejected', its.deviceName || its.user, peer, { reason });
   }
 
@@ -355,7 +341,7 @@ export class SipCallManager implements PeerOwner, RegistryOwner {
     if (verdict === 'right' && answer?.userName === userName) return true;
     this.counters.challenges++;
     const challenge = { name: 'WWW-Authenticate', value: digest.challenge(now, verdict === 'stale') };
-    this.#reply(now, peer, m, 401, 'Unauthorized', [challenge]);
+    this.#outbox.reply(now, peer, m, 401, 'Unauthorized', [challenge]);
     return false;
   }
 
@@ -370,7 +356,7 @@ export class SipCallManager implements PeerOwner, RegistryOwner {
     const headers = contacts.map((value) => ({ name: 'Contact', value }));
     headers.push({ name: 'Expires', value: String(granted) });
     headers.push({ name: 'Supported', value: 'X-cisco-sis-10.0.0,X-cisco-srtp-fallback,X-cisco-xsi-9.0.1' });
-    const answer = this.#response(peer, m, 200, 'OK', headers, now);
+    const answer = this.#outbox.response(now, peer, m, 200, 'OK', headers);
     peer.send(now, encode(bulk ? withRemotecc(answer) : answer));
     if (!isNew) {
       this.counters.refreshes++;
@@ -385,12 +371,12 @@ export class SipCallManager implements PeerOwner, RegistryOwner {
       registerCallId: its.callId,
       configVersionStamp: this.#stampOf(device.name),
     };
-    this.#ask(registered, welcome(this.#to(registered), device.lines.length, text));
+    this.#outbox.ask(registered, (to) => welcome(to, device.lines.length, text));
   }
 
   #unregister(now: Instant, peer: Peer, m: Request, device: Device): void {
     const registered = this.#registry.find(device.name);
-    this.#reply(now, peer, m, 200, 'OK', [{ name: 'Expires', value: '0' }]);
+    this.#outbox.reply(now, peer, m, 200, 'OK', [{ name: 'Expires', value: '0' }]);
     if (registered === null) return;
     this.counters.unregistrations++;
     this.#event('unregistered', device.name, peer, {});
@@ -426,55 +412,9 @@ export class SipCallManager implements PeerOwner, RegistryOwner {
     return registered === null ? 'absent' : { peer: registered.peer, contactUri: registered.contactUri };
   }
 
-  #letterhead(): Letterhead {
-    this.#id++;
-    const { node, port = SIP_PORT, timeline } = this.#options;
-    return {
-      node,
-      port,
-      id: `${this.name}${this.#id.toString(16).padStart(8, '0')}`,
-      date: this.#date(timeline.now()),
-    };
-  }
-
-  #date(now: Instant): string {
-    return dateValue(Math.floor(((this.#options.epoch ?? DEFAULT_EPOCH) + now / MILLISECOND) / 1000));
-  }
-
   #stampOf(name: string): string {
     const device = this.#options.devices.find(name);
     return device === null ? '' : (this.#options.versionStamp?.(device) ?? '');
-  }
-
-  #to({ contactUri, peer }: Registered): Outgoing {
-    this.#id++;
-    const id = `${this.name}${this.#id.toString(16).padStart(8, '0')}`;
-    return { node: this.#options.node, transport: peer.transport, contactUri, id };
-  }
-
-  #ask({ peer }: Registered, m: Request): void {
-    const octets = encode(m);
-    peer.send(this.#options.timeline.now(), octets);
-    if (peer.transport === 'udp') this.#repeats.add(headerValue(m, 'Call-ID')!, peer, octets);
-  }
-
-  #reply(now: Instant, peer: Peer, m: Request, status: number, reason: string, headers: readonly Header[] = []): void {
-    peer.send(now, encode(this.#response(peer, m, status, reason, headers, now)));
-  }
-
-  #response(
-    peer: Peer,
-    m: Request,
-    status: number,
-    reason: string,
-    headers: readonly Header[],
-    now: Instant,
-  ): Response {
-    if (status === 100) return response(m, status, reason, {});
-    this.#id++;
-    const tag = `${this.name}-${this.#id.toString(16)}`;
-    const all = [{ name: 'Date', value: this.#date(now) }, { name: 'Server', value: SERVER }, ...headers];
-    return response(m, status, reason, { tag, received: ipv4Text(peer.remote.address), headers: all });
   }
 
   #event(

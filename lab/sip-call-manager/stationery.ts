@@ -70,6 +70,7 @@ export function optionsHeaders(): Header[] {
   return [{ name: 'Allow', value: ALLOW }];
 }
 
+export const SIP_PORT = 5060;
 export const SECURE_SIP_PORT = 5061;
 
 /** Whom a request goes to, and what identifies it. */
@@ -84,7 +85,7 @@ export interface Outgoing {
 
 function request(method: string, to: Outgoing, headers: readonly Header[], body: string): Request {
   const { node, transport, contactUri, id } = to;
-  const port = transport === 'tls' ? SECURE_SIP_PORT : 5060;
+  const port = transport === 'tls' ? SECURE_SIP_PORT : SIP_PORT;
   return {
     kind: 'request',
     method,
