@@ -7,10 +7,11 @@ import { CallControl } from './call-control.ts';
 import { CallManagerList } from './call-manager-list.ts';
 import { CallManagerPlaces, type CallManagerSecurity } from './call-manager-places.ts';
 import { ConfigurationCheck, type ConfigurationVerdict } from './configuration-check.ts';
-import { alarmOfReset, type LostConnection, outOfServiceXml } from './out-of-service.ts';
+import { alarmOfReset, outOfServiceXml } from './out-of-service.ts';
 import type { PhoneContext } from './phone-context.ts';
 import { RegisteredScreen } from './registered-screen.ts';
 import { Registration, type RegistrationOut } from './registration.ts';
+import { RegistrationEvents } from './registration-events.ts';
 import type { Stage, StageOutput } from './stage.ts';
 import { StandbyPair } from './standby-pair.ts';
 
@@ -37,14 +38,6 @@ type State =
   /** Unregistering on the call manager's, the operator's, or our own wish. */
   | { readonly kind: 'leaving'; readonly registration: Registration; readonly then: AfterLeaving };
 
-/** A registration that ended, until there is another one. */
-interface Outage {
-  readonly type: 'failover' | 'failback';
-  readonly from: string;
-  readonly cause: string;
-  readonly at: Instant;
-}
-
 /**
  * Step 9: the call managers of the configuration in priority order, and the registration with the first that takes the phone. While it is registered it keeps a
  * connection to the next one, which it fails over to, and, registered with a lesser one, to a better one, to which it goes back when that has stood for a while and
@@ -59,6 +52,7 @@ export class CallManagerStage implements Stage {
   readonly #list: CallManagerList;
   readonly #face: RegisteredScreen;
   readonly #calls: CallControl;
+  readonly #events: RegistrationEvents;
   #state: State = { kind: 'idle' };
   /** None before the first registration. */
   #standbys: StandbyPair | null = null;
@@ -66,11 +60,8 @@ export class CallManagerStage implements Stage {
   #outputs: StageOutput[] = [];
   #alarm: OutOfServiceReason;
   #unknownId = 0;
-  /** Connection of the registration that is over. */
-  #lostConnection: LostConnection | null = null;
   /** A configuration that the call manager says has changed. */
   #check: ConfigurationCheck | null = null;
-  #outage: Outage | null = null;
   /** Member to which the phone goes back. */
   #returnTo: number | null = null;
   #whenIdle: ((now: Instant) => void) | null = null;
@@ -82,6 +73,7 @@ export class CallManagerStage implements Stage {
     this.#list = new CallManagerList(phone.hal.tunables, phone.hal.rng);
     this.#face = new RegisteredScreen(phone);
     this.#calls = new CallControl(phone);
+    this.#events = new RegistrationEvents(phone);
     this.#alarm = alarmOfReset(phone.boot.resetReason);
   }
 
@@ -104,12 +96,12 @@ export class CallManagerStage implements Stage {
     const state = this.#state;
     if ('registration' in state) {
       state.registration.abort(now);
-      if (state.kind === 'registered') this.#lostEvent(state.registration, 'address or link lost');
+      if (state.kind === 'registered') this.#events.lost(state.registration, 'address or link lost');
       this.#alarm = back === 'voice-vlan' ? 're-ip' : 'address-lost';
     }
     this.#standbys?.abort(now);
     this.#standbys = null;
-    this.#outage = null;
+    this.#events.forgetOutage();
     this.#returnTo = null;
     this.#outputs = [];
     this.#toIdle(now);
@@ -201,7 +193,7 @@ export class CallManagerStage implements Stage {
         this.#ask(now, registration);
         return;
       case 'failed':
-        this.#connectEvent(registration, 'failed', out.reason);
+        this.#events.connect(registration, 'failed', out.reason);
         this.#contactNext(now);
         return;
       case 'registered':
@@ -248,10 +240,10 @@ export class CallManagerStage implements Stage {
     const state = this.#state;
     if (state.kind !== 'contacting') return;
     state.asked = true;
-    this.#connectEvent(registration, 'connected');
+    this.#events.connect(registration, 'connected');
     const { loadRejected, configuration } = this.#phone.facts;
     const reason = loadRejected ? 'load-rejected' : this.#alarm;
-    const xml = outOfServiceXml(this.#phone, reason, this.#lostConnection);
+    const xml = outOfServiceXml(this.#phone, reason, this.#events.lostConnection);
     const alarm = { reason, unknownId: this.#unknownId, ...(xml === null ? {} : { xml }) } as const;
     registration.process(now, { kind: 'register', alarm, versionStamp: configuration!.versionStamp });
   }
@@ -270,34 +262,15 @@ export class CallManagerStage implements Stage {
   }
 
   #registered(now: Instant, registration: Registration, accepted: Registered): void {
-    const { hal, boot, facts } = this.#phone;
-    const { member, port, transport, index } = registration.place;
     this.#state = { kind: 'registered', registration };
     this.#list.registered();
     // The load has proved itself: a trial boot ends here, and the security counter may rise.
-    boot.services.confirm();
-    this.#tellOutage(now, member.host);
-    hal.trace.event('registration.accepted', {
-      host: member.host,
-      port,
-      protocol: facts.configuration!.sip === undefined ? 'sccp' : 'sip',
-      transport,
-      lines: accepted.lines.map((line) => line.number),
-      elapsed: (now - hal.power.onSince) / SECOND,
-      keepaliveSeconds: accepted.keepaliveSeconds,
-    });
+    this.#phone.boot.services.confirm();
+    this.#events.accepted(now, registration, accepted);
     this.#outputs.push({ kind: 'done' });
     this.#face.registered(now, accepted);
     this.#standbySeconds = accepted.standbyKeepaliveSeconds ?? 0;
-    this.#watchOthers(now, index);
-  }
-
-  #tellOutage(now: Instant, to: string): void {
-    const outage = this.#outage;
-    this.#outage = null;
-    if (outage === null || outage.from === to) return;
-    const { type, from, cause, at } = outage;
-    this.#phone.hal.trace.event(type, { from, to, cause, seconds: (now - at) / SECOND });
+    this.#watchOthers(now, registration.place.index);
   }
 
   #watchOthers(now: Instant, index: number): void {
@@ -313,7 +286,7 @@ export class CallManagerStage implements Stage {
       open: (now, index) =>
         new Registration(this.#phone, now, this.#places.place(index), this.#calls.media, this.#standbySeconds),
       retryWait: () => this.#list.spread(hal.tunables['callmanager.standbyRetry'] * SECOND),
-      told: (registration, outcome, reason) => this.#standbyEvent(registration, outcome, reason),
+      told: (registration, outcome, reason) => this.#events.standby(registration, outcome, reason),
       return: {
         stability: (facts.configuration!.connectionMonitorDuration ?? DEFAULT_CONNECTION_MONITOR) * SECOND,
         silenceGrants: hal.tunables['callmanager.tokenSilence'] === 'granted',
@@ -369,9 +342,9 @@ export class CallManagerStage implements Stage {
       this.#contactNext(now);
       return;
     }
-    this.#lostEvent(registration, why);
+    this.#events.lost(registration, why);
     status.report('Phone not registered');
-    this.#outage = { type: 'failover', from: member.host, cause: why, at: now };
+    this.#events.beginOutage(now, 'failover', registration, why);
     this.#list.beginBehind(index);
     this.#check?.cancel(now);
     this.#check = null;
@@ -449,11 +422,10 @@ export class CallManagerStage implements Stage {
     const state = this.#state;
     if (state.kind !== 'leaving') return;
     const { then, registration } = state;
-    const { host } = registration.place.member;
-    this.#lostEvent(registration, then === 'idle' ? 'left' : then);
+    this.#events.lost(registration, then === 'idle' ? 'left' : then);
     if (then === 'failback') {
       this.#alarm = 'failback';
-      this.#outage = { type: 'failback', from: host, cause: 'token', at: now };
+      this.#events.beginOutage(now, 'failback', registration, 'token');
       this.#outputs.push({ kind: 'lost', reason: 'registration.failback' });
     } else {
       this.#closeStandbys(now);
@@ -476,25 +448,4 @@ export class CallManagerStage implements Stage {
     this.#whenIdle = null;
     done?.(now);
   }
-
-  #connectEvent(registration: Registration, outcome: 'connected' | 'failed', reason?: string): void {
-    const fields = { ...named(registration), outcome };
-    this.#phone.hal.trace.event('callmanager.connect', reason === undefined ? fields : { ...fields, reason });
-  }
-
-  #standbyEvent(registration: Registration, outcome: 'connected' | 'failed' | 'lost', reason?: string): void {
-    const fields = { ...named(registration), outcome };
-    this.#phone.hal.trace.event('callmanager.standby', reason === undefined ? fields : { ...fields, reason });
-  }
-
-  #lostEvent(registration: Registration, reason: string): void {
-    const { place } = registration;
-    this.#lostConnection = registration.connection;
-    this.#phone.hal.trace.event('registration.lost', { host: place.member.host, reason });
-  }
-}
-
-function named({ place: { member, port, transport } }: Registration) {
-  const { host, priority } = member;
-  return { host, port, transport, priority };
 }
