@@ -22,7 +22,7 @@ interface Rule {
   readonly secret?: true;
 }
 
-const HOST_NAME = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,62}\.?)+$/;
+const HOST_NAME = /^(?=.{1,253}$)(?!.*[A-Za-z0-9-]{64})[A-Za-z0-9][A-Za-z0-9.-]*$/;
 
 const administrator = (expected: string, accepts: Rule['accepts']): Rule => ({
   group: ADMINISTRATOR,

@@ -21,7 +21,8 @@ export interface OtherUri {
 
 const USER = /^(?:[\w\-.!~*'()&=+$,;?/]|%[0-9A-Fa-f]{2})+$/;
 const PASSWORD = /^(?:[\w\-.!~*'()&=+$,]|%[0-9A-Fa-f]{2})*$/;
-const HOST_PORT = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[\w-]*\.?)*)(?::(\d{1,5}))?$/;
+/** One way only to read each character: a name of repeated labels would be tried in every way of cutting it. */
+const HOST_PORT = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][\w.-]*)(?::(\d{1,5}))?$/;
 const PARAMETER = /^(?:[\w\-.!~*'()[\]/:&+$]|%[0-9A-Fa-f]{2})+(?:=(?:[\w\-.!~*'()[\]/:&+$]|%[0-9A-Fa-f]{2})+)?$/;
 
 /** Longest URI that is looked into. */
