@@ -5,12 +5,17 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type BenchResult, type BenchRow, formatBench } from './bench-result.ts';
-import { PeerNetwork, SERVER_ADDRESS } from './support/peer-network.ts';
-import { type Registrations, registrations, WARM_UP } from './support/sip-load.ts';
+import { KERNEL_ADDRESS, PeerNetwork, SERVER_ADDRESS } from './support/peer-network.ts';
+import { type Registrations, registrations, type Transport, WARM_UP } from './support/sip-load.ts';
 
 /** Users of each run; sipp is given no more than it can do in a reasonable time. */
 const USERS = [3_000, 15_000, 40_000] as const;
 const MOST_FOR_SIPP = 15_000;
+/** How sipp is told to have a connection or a port for each user, or one for all. */
+const SIPP = {
+  tcp: { each: 'tn', one: 't1', what: 'connection' },
+  udp: { each: 'un', one: 'u1', what: 'port' },
+} as const satisfies Record<Transport, unknown>;
 /** Of Kamailio's own. */
 const SPARE_FILES = 500;
 const SIPP_MILLISECONDS = 60_000;
@@ -76,7 +81,8 @@ export async function run(): Promise<BenchResult> {
     const rows: BenchRow[] = [];
     const most = mostFiles() - SPARE_FILES - WARM_UP;
     const allowed = USERS.filter((users) => users <= most);
-    for (const users of allowed) rows.push(...(await sideBySide(network, users)));
+    for (const users of allowed) rows.push(...(await sideBySide(network, 'tcp', users)));
+    for (const users of allowed) rows.push(...(await sideBySide(network, 'udp', users)));
     const rest = USERS.filter((users) => users > most).map((users) => users.toLocaleString('en'));
     const left = rest.length === 0 ? '' : ` (${rest.join(', ')} users: not measured, more than the files of a process)`;
     return { name: `${NAME}${left}`, rows };
@@ -85,8 +91,9 @@ export async function run(): Promise<BenchResult> {
   }
 }
 
-async function sideBySide(network: PeerNetwork, users: number): Promise<BenchRow[]> {
-  const named = users.toLocaleString('en');
+async function sideBySide(network: PeerNetwork, transport: Transport, users: number): Promise<BenchRow[]> {
+  const named = `${transport.toUpperCase()}, ${users.toLocaleString('en')}`;
+  const { each, one, what } = SIPP[transport];
   const rows: BenchRow[] = [];
   const tell = (who: string, { seconds, registered, cpu }: Registrations, aim?: string) => {
     const made = registered === users ? '' : ` (${registered.toLocaleString('en')} of them in the time given)`;
@@ -96,13 +103,13 @@ async function sideBySide(network: PeerNetwork, users: number): Promise<BenchRow
   };
   let aim: string | undefined;
   if (users <= MOST_FOR_SIPP) {
-    const alone = tell('sipp, a connection a user', await withRegistrar(network, () => sipp(network, 'tn', users)));
-    tell('sipp, one connection for all', await withRegistrar(network, () => sipp(network, 't1', users)));
+    const alone = tell(`sipp, a ${what} a user`, await withRegistrar(network, () => sipp(network, each, users)));
+    tell(`sipp, one ${what} for all`, await withRegistrar(network, () => sipp(network, one, users)));
     aim = `${Math.round(2 * alone)}`;
   }
   tell(
-    `phones, a connection each, after ${WARM_UP.toLocaleString('en')} others`,
-    await withRegistrar(network, () => phones(network, users)),
+    `phones, a ${what} each, after ${WARM_UP.toLocaleString('en')} others`,
+    await withRegistrar(network, () => phones(network, transport, users)),
     aim,
   );
   return rows;
@@ -122,20 +129,22 @@ async function withRegistrar<T>(network: PeerNetwork, action: () => Promise<T>):
   }
 }
 
-async function phones(network: PeerNetwork, users: number): Promise<Registrations> {
-  const command = [process.execPath, ...process.execArgv, SELF, 'load', String(users)];
+async function phones(network: PeerNetwork, transport: Transport, users: number): Promise<Registrations> {
+  const command = [process.execPath, ...process.execArgv, SELF, 'load', transport, String(users)];
   return JSON.parse(await network.measure('phones', ...command)) as Registrations;
 }
 
 /** Runs sipp until it has counted a 200 for every user. */
-async function sipp(network: PeerNetwork, transport: 'tn' | 't1', users: number): Promise<Registrations> {
+async function sipp(network: PeerNetwork, mode: string, users: number): Promise<Registrations> {
   const scenario = join(network.folder, 'register.xml');
   writeFileSync(scenario, SCENARIO);
   const options = [
     '-sf',
     scenario,
+    '-i',
+    KERNEL_ADDRESS,
     '-t',
-    transport,
+    mode,
     '-m',
     users,
     '-r',
@@ -192,9 +201,9 @@ function mostFiles(): number {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [mode, count] = process.argv.slice(2);
-  if (mode === 'load') {
-    process.stdout.write(`${JSON.stringify(await registrations(Number(count)))}\n`);
+  const [mode, transport, count] = process.argv.slice(2);
+  if (mode === 'load' && (transport === 'tcp' || transport === 'udp')) {
+    process.stdout.write(`${JSON.stringify(await registrations(transport, Number(count)))}\n`);
     process.exit();
   } else process.stdout.write(`${formatBench(await run())}\n`);
 }

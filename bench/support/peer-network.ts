@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The servers' end; the other one has an address for programs that use the kernel's stack. */
 export const SERVER_ADDRESS = '10.90.0.1';
-const KERNEL_ADDRESS = '10.90.0.2';
+export const KERNEL_ADDRESS = '10.90.0.2';
 export const PHONE_END = 'left';
 export const SERVER_END = 'right';
 

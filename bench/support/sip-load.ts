@@ -22,6 +22,8 @@ const FIRST_ADDRESS = parseIpv4('10.90.1.1')!;
 const SERVER = parseIpv4(SERVER_ADDRESS)!;
 const GIVE_UP_MILLISECONDS = 120_000;
 
+export type Transport = 'tcp' | 'udp';
+
 export interface Registrations {
   readonly seconds: number;
   readonly registered: number;
@@ -29,8 +31,8 @@ export interface Registrations {
   readonly cpu: number;
 }
 
-/** SIP clients of phones, each with a connection of its own over the phones' TCP/IP; all stay registered and connected. */
-export async function registrations(count: number): Promise<Registrations> {
+/** SIP clients of phones, each with a connection, or a UDP port, of its own over the phones' TCP/IP; all stay registered and connected. */
+export async function registrations(transport: Transport, count: number): Promise<Registrations> {
   const wire = AfPacketWire.open({ interface: PHONE_END, pollMicroseconds: 0 });
   const timeline = new HostTimeline();
   const demux = new WireDemux({ wire, macsChanged: (macs) => wire.setMacs(macs) });
@@ -39,7 +41,7 @@ export async function registrations(count: number): Promise<Registrations> {
   await sleep(100);
   const until = async (total: number): Promise<number> => {
     const start = performance.now();
-    for (const host of hosts) host.run(registering(timeline, host, total, told));
+    for (const host of hosts) host.run(registering(timeline, host, transport, total, told));
     while (told.registered < total && performance.now() - start < GIVE_UP_MILLISECONDS) await sleep(1);
     return (performance.now() - start) / 1_000;
   };
@@ -66,6 +68,7 @@ function hostAt(timeline: HostTimeline, demux: WireDemux, index: number): Statio
 function* registering(
   timeline: HostTimeline,
   host: Station,
+  transport: Transport,
   count: number,
   told: { registered: number; begun: number },
 ) {
@@ -76,12 +79,12 @@ function* registering(
       const number = `${100_000 + told.begun}`;
       told.begun += 1;
       open += 1;
-      const settings = sipSettingsFor(number);
+      const settings = { ...sipSettingsFor(number), transport };
       const station = new SipStation(timeline, {
         mac,
         number,
         settings,
-        address: FIRST_ADDRESS,
+        address: host.stack.address,
         host: SERVER_ADDRESS,
         hear: (_now, out) => {
           if (out.kind !== 'registered') return;
@@ -89,7 +92,9 @@ function* registering(
           open -= 1;
         },
       });
-      station.attach(host.stack.connect(host.now(), { address: SERVER, port: 5060 }, station));
+      const server = { address: SERVER, port: 5060 };
+      if (transport === 'udp') station.bind(host.stack, server);
+      else station.attach(host.stack.connect(host.now(), server, station));
     }
     yield* host.wait(() => open < WINDOW, 60 * SECOND);
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { modelNamed } from '../../device/models.ts';
-import type { TcpGone, TcpSink, TcpSocket } from '../../firmware/net/sockets.ts';
+import type { Endpoint, Sockets, TcpGone, TcpSink, TcpSocket, UdpSocket } from '../../firmware/net/sockets.ts';
 import type { CallMedia } from '../../firmware/protocols/calls.ts';
 import type { RegistrationClientIn, RegistrationClientOut } from '../../firmware/protocols/registration-client.ts';
 import type { SipSettings } from '../../firmware/protocols/sip/settings.ts';
@@ -53,7 +53,7 @@ export interface SipStationOptions {
   readonly hear?: (now: Instant, out: RegistrationClientOut) => void;
 }
 
-/** A SIP client machine on a connection and a timeline: as much of a phone as registers. */
+/** A SIP client machine on a connection, or a UDP port, and a timeline: as much of a phone as registers. */
 export class SipStation implements TcpSink {
   readonly client: SipClient;
   readonly heard: RegistrationClientOut[] = [];
@@ -62,6 +62,7 @@ export class SipStation implements TcpSink {
   readonly #options: SipStationOptions;
   readonly #address: Ipv4;
   #socket: TcpSocket | null = null;
+  #datagrams: { readonly socket: UdpSocket; readonly server: Endpoint } | null = null;
 
   constructor(timeline: Timeline, options: SipStationOptions) {
     const model = modelNamed(options.model ?? '8861')!;
@@ -94,6 +95,14 @@ export class SipStation implements TcpSink {
     this.#socket = socket;
   }
 
+  /** Over UDP from a port of its own, and registers. Throws when there is none left. */
+  bind(sockets: Sockets, server: Endpoint): void {
+    const socket = sockets.udp(0, (_now, octets) => this.input({ kind: 'data', octets }));
+    if (socket === null) throw new Error('no UDP port is left');
+    this.#datagrams = { socket, server };
+    this.#register(socket.port);
+  }
+
   input(input: RegistrationClientIn): void {
     this.client.process(this.#timeline.now(), input);
     this.#drain();
@@ -110,8 +119,11 @@ export class SipStation implements TcpSink {
   }
 
   connected(): void {
-    const { address, port } = this.#socket!.local;
-    this.input({ kind: 'connected', ownAddress: address, ownPort: port });
+    this.#register(this.#socket!.local.port, this.#socket!.local.address);
+  }
+
+  #register(ownPort: number, ownAddress = this.#address): void {
+    this.input({ kind: 'connected', ownAddress, ownPort });
     this.input({ kind: 'register', alarm: { reason: 'initialized' }, versionStamp: '' });
   }
 
@@ -129,13 +141,21 @@ export class SipStation implements TcpSink {
     this.input({ kind: 'gone', why });
   }
 
+  #write(now: Instant, octets: Uint8Array): void {
+    const datagrams = this.#datagrams;
+    if (datagrams === null) this.#socket?.write(now, octets);
+    else datagrams.socket.send(now, datagrams.server, octets);
+  }
+
   #drain(): void {
     const now = this.#timeline.now();
     const { hear } = this.#options;
     this.client.dispatch(now, (out) => {
-      if (out.kind === 'write') this.#socket?.write(now, out.octets);
-      else if (out.kind === 'close') this.#socket?.close(now);
-      else if (hear === undefined) this.heard.push(out);
+      if (out.kind === 'write') this.#write(now, out.octets);
+      else if (out.kind === 'close') {
+        this.#socket?.close(now);
+        this.#datagrams?.socket.close();
+      } else if (hear === undefined) this.heard.push(out);
       else hear(now, out);
     });
     this.#alarm.arm(this.client.pollAt());
