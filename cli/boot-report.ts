@@ -109,8 +109,8 @@ export function reportText(
     return `${row(step.stage, resultOf(step, style), step.at, `${step.text}${rounds}`)}${frames}`;
   });
   const where = evidence === undefined ? '' : ` See ${framesText(evidence)}.`;
-  if (outcome === 'registered') return [phone, ...rows, text];
   const look = lookAt.length === 0 ? [] : [`  look at: ${lookAt.join('; ')}`];
+  if (outcome === 'registered') return [phone, ...rows, text, ...look];
   const number = STAGE_NAMES.indexOf(stage) + 1;
   return [phone, ...rows, `Step ${number}, ${stage}: ${text} (${cause})${where}`, ...look];
 }

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { EventStream, type Verdict } from '../fleet/public.ts';
 import { conclude } from './conclude.ts';
 import { Output } from './output.ts';
@@ -27,4 +27,21 @@ it.each([
   [['trust.signer-unknown'], 7],
 ])('a run that ends with %j is exit code %i', (causes, code) => {
   expect(codeOf(...causes)).toBe(code);
+});
+
+it('a phone that is registered is told of when there is something to look at', () => {
+  const told: string[] = [];
+  const output = new Output({});
+  vi.spyOn(output, 'line').mockImplementation((text) => void told.push(text));
+  const registered = { outcome: 'registered', stage: 'call-manager', cause: 'registered', load: null } as const;
+  const verdicts = [
+    { ...registered, phone: 'SEP020000000000', text: 'The phone is registered.', lookAt: [] },
+    { ...registered, phone: 'SEP020000000001', text: 'It lost its registration once.', lookAt: ['the cable', 'a'] },
+  ];
+  conclude({ kind: 'reached' }, 'decided', verdicts, { stream: new EventStream(), output, at: 0 });
+  expect(told).toEqual([
+    '2 of 2 phones registered.',
+    'SEP020000000001: It lost its registration once.',
+    '  look at: the cable; a',
+  ]);
 });

@@ -52,9 +52,12 @@ function codeOfVerdicts(missing: readonly PhoneVerdict[]): ExitCode {
 
 function tellPeople(verdicts: readonly PhoneVerdict[], missing: readonly PhoneVerdict[], output: Output): void {
   if (verdicts.length > 1) output.line(`${verdicts.length - missing.length} of ${verdicts.length} phones registered.`);
-  // Registered, and there is something to look at all the same: a load that was not taken.
+  // Registered, and there is something to look at all the same: a load that was not taken, a registration that was lost on the way.
   const remarkable = verdicts.filter(({ outcome, lookAt }) => outcome === 'registered' && lookAt.length > 0);
-  for (const { phone, text } of remarkable.slice(0, PHONES_NAMED)) output.line(`${phone}: ${text}`);
+  for (const { phone, text, lookAt } of remarkable.slice(0, PHONES_NAMED)) {
+    output.line(`${phone}: ${text}`);
+    output.line(`  look at: ${lookAt.join('; ')}`);
+  }
   if (remarkable.length > PHONES_NAMED) output.line(`and ${remarkable.length - PHONES_NAMED} more of those.`);
   const begun = missing.filter(({ cause }) => cause !== NOT_STARTED);
   for (const { phone, stage, text, cause, lookAt } of begun.slice(0, PHONES_NAMED)) {

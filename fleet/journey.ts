@@ -17,6 +17,27 @@ function tlsFailureOf({ outcome, reason }: TraceEvents['callmanager.connect']): 
   return reason === 'tls.version' || reason === 'tls.handshake' ? reason : 'tls.unknown-ca';
 }
 
+/** What has ended a registration that the phone did not give up itself. `started-over`: frames show no more than that. */
+export type Setback =
+  | 'link.down'
+  | 'power.off'
+  | 'address.lost'
+  | 'vlan.changed'
+  | 'reset.requested'
+  | 'callmanager.lost'
+  | 'phone.fault'
+  | 'started-over';
+
+/** Reasons of `registration.lost` that say all by themselves; null: the phone has left of its own accord. */
+const SETBACK_OF_LOSS: Readonly<Record<string, Setback | null>> = {
+  reset: 'reset.requested',
+  restart: 'reset.requested',
+  changed: 'reset.requested',
+  failback: null,
+  left: null,
+  restarted: 'started-over',
+};
+
 /** How far one phone has come, read off its events. */
 export class Journey {
   readonly phone: string;
@@ -35,6 +56,15 @@ export class Journey {
   /** What stood between the phone and a call manager over TLS, in this round of them. */
   tlsFailure: TlsFailure | null = null;
   faults = 0;
+  /** Registrations that it has lost without giving them up. */
+  losses = 0;
+  /** What ended the last of them; null when there was none. */
+  setback: Setback | null = null;
+  /** Somebody else uses the address that it keeps. */
+  hasDuplicateAddress = false;
+  /** Both in this registration. */
+  #addressLost = false;
+  #resetRequested = false;
   /** Why this program itself stopped the phone. */
   refusal: string | null = null;
   /** Why the program could not go on running it. */
@@ -89,6 +119,7 @@ export class Journey {
         this.poweredAt ??= at;
         return;
       case 'power.off':
+        if (this.state === 'registered') this.#setBack('power.off');
         this.state = 'dark';
         return;
       case 'power.reset':
@@ -108,6 +139,12 @@ export class Journey {
       case 'link.down':
         this.linkUp = type === 'link.up';
         return;
+      case 'dhcp.lost':
+        this.#addressLost = true;
+        return;
+      case 'status':
+        if ((fields as TraceEvents['status']).message === 'Duplicate IP') this.hasDuplicateAddress = true;
+        return;
       case 'stage.enter':
         this.stage = (fields as TraceEvents['stage.enter']).stage;
         this.enteredAt = at;
@@ -124,9 +161,15 @@ export class Journey {
         this.state = 'registered';
         this.failure = null;
         this.detail = null;
+        this.#addressLost = false;
+        this.#resetRequested = false;
+        return;
+      case 'reset.requested':
+        // A configuration that is applied need not cost the registration.
+        this.#resetRequested = (fields as TraceEvents['reset.requested']).kind !== 'apply-config';
         return;
       case 'registration.lost':
-        if (this.state === 'registered') this.state = 'starting';
+        if (this.state === 'registered') this.#unregistered((fields as TraceEvents['registration.lost']).reason);
         return;
       case 'registration.rejected':
         this.detail = (fields as TraceEvents['registration.rejected']).reason;
@@ -143,7 +186,31 @@ export class Journey {
     if (to === this.orderedLoad) this.loadRefusal = outcome === 'rejected' ? (reason ?? 'load.rejected') : null;
   }
 
+  #unregistered(reason: string): void {
+    this.state = 'starting';
+    const setback = this.#setbackOf(reason);
+    if (setback !== null) this.#setBack(setback);
+  }
+
+  #setbackOf(reason: string): Setback | null {
+    if (reason === 'address or link lost') {
+      if (!this.linkUp) return 'link.down';
+      return this.#addressLost ? 'address.lost' : 'vlan.changed';
+    }
+    // In frames a phone that was asked to go leaves like any other.
+    if (reason === 'left' && this.#resetRequested) return 'reset.requested';
+    const setback = SETBACK_OF_LOSS[reason];
+    return setback === undefined ? 'callmanager.lost' : setback;
+  }
+
+  #setBack(setback: Setback): void {
+    this.losses++;
+    this.setback = setback;
+  }
+
   #left({ stage, outcome, reason }: TraceEvents['stage.leave']): void {
+    // A phone does not leave this step with an address that it has found in use.
+    if (stage === 'address') this.hasDuplicateAddress = false;
     if (outcome === 'failed') this.failure = { stage, reason: this.#whyUnreachable(reason) ?? `${stage}.failed` };
     else if (this.failure?.stage === stage) this.failure = null;
   }
@@ -155,6 +222,7 @@ export class Journey {
 
   #faulted({ reason, detail }: TraceEvents['fault']): void {
     this.faults++;
+    if (this.state === 'registered') this.#setBack('phone.fault');
     this.detail = detail.split('\n', 1)[0] ?? detail;
     if (reason === 'nothing-to-run') this.state = 'halted';
     else this.failure = { stage: this.stage ?? 'image', reason: `phone.${reason}` };

@@ -32,7 +32,10 @@ export interface ShardPlan {
   readonly types: readonly EventType[] | null;
 }
 
-/** What the census and the measurements of a fleet live on, and what is told of each phone in any case. */
+/**
+ * What the census and the measurements of a fleet live on, and what is told of each phone in any case. Without `status`, which is several events a boot: of all status
+ * messages a journey heeds `Duplicate IP` alone, and nobody else is on the wires of a shard.
+ */
 export const SHARD_TYPES = [
   'power.on',
   'power.off',
@@ -42,12 +45,14 @@ export const SHARD_TYPES = [
   'load.update',
   'link.up',
   'link.down',
+  'dhcp.lost',
   'stage.enter',
   'stage.leave',
   'callmanager.connect',
   'registration.accepted',
   'registration.rejected',
   'registration.lost',
+  'reset.requested',
   'fault',
 ] as const satisfies readonly EventType[];
 

@@ -185,6 +185,40 @@ describe('the verdict on a phone', () => {
     expect(verdictOf(made).outcome).toBe('not-registered');
   });
 
+  const LOST_BY = (reason: string): Step => ['registration.lost', { host: '10.0.0.1', reason }];
+  const GONE = LOST_BY('address or link lost');
+  const RESET: Step = ['reset.requested', { by: '10.0.0.1', kind: 'reset' }];
+  const ON: Step = ['power.reset', { reason: 'fault' }];
+  const FAULT: Step = ['fault', { reason: 'exception', detail: 'TypeError: x' }];
+  const VLAN: Step = ['vlan.learned', { vlan: 200, source: 'cdp', priority: 5, dscp: 46 }];
+
+  it.each<[string, readonly Step[], string | null]>([
+    ['link', [LINK, ['link.down', {}], GONE], 'the link went down'],
+    ['lease', [VLAN, LINK, ['dhcp.lost', { address: '10.0.0.9', reason: 'expired' }], GONE], 'it lost its address'],
+    ['VLAN', [LINK, VLAN, GONE], 'the switch changed the voice VLAN'],
+    ['power', [['power.off', {}], POWER], 'its power was taken away'],
+    ['call manager', [LOST_BY('tcp-timeout')], 'the call manager was lost'],
+    ['reset', [RESET, LOST_BY('reset')], 'the call manager asked it to start over'],
+    ['reset, in frames', [RESET, LOST_BY('left')], 'the call manager asked it to start over'],
+    ['something that frames do not show', [LOST_BY('restarted')], 'it started over'],
+    ['fault of its software', [FAULT, ON], 'its software faulted'],
+    ['wish of its own', [LOST_BY('left')], null],
+    ['failback', [LOST_BY('failback')], null],
+  ])('of one that is registered again after a %s', (_name, steps, why) => {
+    const { outcome, text, lookAt } = verdictOf(journey(POWER, REGISTERED, ...steps, REGISTERED));
+    expect(outcome).toBe('registered');
+    const because = why === null ? '' : ` It lost its registration once because ${why}.`;
+    expect(text).toBe(`The phone is registered.${because}`);
+    expect(lookAt.length > 0).toBe(why !== null);
+  });
+
+  it('says that somebody else has its address, until it has another', () => {
+    const duplicate: Step = ['status', { message: 'Duplicate IP' }];
+    expect(verdictOf(journey(POWER, REGISTERED, duplicate)).text).toContain('Somebody else uses its address.');
+    const again = verdictOf(journey(POWER, duplicate, enter('address'), done('address'), REGISTERED));
+    expect(again).toMatchObject({ text: 'The phone is registered.', lookAt: [] });
+  });
+
   it('is overcome by leaving the step well', () => {
     const made = journey(POWER, failed('address', 'dhcp.no-offer'), done('address'), enter('tftp-server'));
     expect(verdictOf(made)).toMatchObject({ stage: 'tftp-server', cause: 'tftp.no-server' });

@@ -1,5 +1,5 @@
 import type { StageName } from '../hal/trace.ts';
-import type { Journey } from './journey.ts';
+import type { Journey, Setback } from './journey.ts';
 
 /** The last word on a phone. */
 export interface Verdict {
@@ -22,6 +22,8 @@ interface Cause {
   readonly passing?: true;
 }
 
+const POWER_ADVICE = ['the power budget of the switch', 'PoE on the port', 'an external supply'];
+const FAULT_ADVICE = ['the crash log (sepia flash info)', 'the image'];
 const DHCP_ADVICE = [
   'the DHCP server and its pool for this VLAN',
   'the relay (ip helper-address) of the voice VLAN',
@@ -56,7 +58,7 @@ const CALL_MANAGER_ADVICE = [
 const CAUSES: Readonly<Record<string, Cause>> = {
   'power.none': {
     text: 'The phone got no power.',
-    lookAt: ['the power budget of the switch', 'PoE on the port', 'an external supply'],
+    lookAt: POWER_ADVICE,
   },
   'ramp.not-started': { text: 'The phone was not switched on yet.', lookAt: ['--rate', '--timeout'], passing: true },
   'image.none': {
@@ -65,11 +67,11 @@ const CAUSES: Readonly<Record<string, Cause>> = {
   },
   'phone.exception': {
     text: "The phone's software faulted.",
-    lookAt: ['the crash log (sepia flash info)', 'the image'],
+    lookAt: FAULT_ADVICE,
   },
   'phone.watchdog': {
     text: "The phone's software looped and was stopped.",
-    lookAt: ['the crash log (sepia flash info)', 'the image'],
+    lookAt: FAULT_ADVICE,
   },
   'phone.restarts': {
     text: 'The phone starts again and again after the configuration file, before it turns to a call manager.',
@@ -85,7 +87,7 @@ const CAUSES: Readonly<Record<string, Cause>> = {
   },
   'link.down': {
     text: 'The phone has no link.',
-    lookAt: ['the cable', 'whether the interface is up', 'whether the switch port is shut down'],
+    lookAt: ['the cable', 'whether the interface is up', 'whether the switch port is shut down (port security)'],
     passing: true,
   },
   'vlan.undecided': {
@@ -168,6 +170,32 @@ const CAUSES: Readonly<Record<string, Cause>> = {
   },
 };
 
+/** What a phone that is registered (again) has been through: how its last registration ended, and what to look at. */
+const SETBACKS: Readonly<Record<Setback, { readonly why: string; readonly lookAt: readonly string[] }>> = {
+  'link.down': {
+    why: 'the link went down',
+    lookAt: ['the cable', 'the switch port, its speed and its error counters'],
+  },
+  'power.off': { why: 'its power was taken away', lookAt: POWER_ADVICE },
+  'address.lost': { why: 'it lost its address', lookAt: DHCP_ADVICE },
+  'vlan.changed': { why: 'the switch changed the voice VLAN', lookAt: ['the voice VLAN of the switch port'] },
+  'reset.requested': {
+    why: 'the call manager asked it to start over',
+    lookAt: ['who pressed Reset or Restart at the call manager (its audit log)', 'changes of its configuration there'],
+  },
+  'callmanager.lost': { why: 'the call manager was lost', lookAt: CALL_MANAGER_ADVICE },
+  'phone.fault': { why: 'its software faulted', lookAt: FAULT_ADVICE },
+  'started-over': {
+    why: 'it started over',
+    lookAt: ['the cable and the switch port', 'the power of the port', "the phone's status messages and crash log"],
+  },
+};
+
+const DUPLICATE_ADVICE = [
+  'who else has the address (the ARP and MAC address tables of router and switch)',
+  'static addresses inside the DHCP pool',
+];
+
 /** A phone that has not failed yet but does not come further: what it waits for, by stage. */
 const WAITING_FOR: Readonly<Record<StageName, string>> = {
   power: 'power.none',
@@ -195,15 +223,7 @@ function wordOn(journey: Journey): Word {
   const { stage, detail, refusal, abandonment } = journey;
   if (refusal !== null) return said('refused', stage ?? 'power', refusal, null);
   if (abandonment !== null) return said('not-registered', 'image', abandonment, null);
-  if (journey.state === 'registered') {
-    return {
-      outcome: 'registered',
-      stage: 'call-manager',
-      cause: 'registered',
-      text: registeredText(journey),
-      lookAt: journey.loadRefusal === null ? [] : LOAD_ADVICE,
-    };
-  }
+  if (journey.state === 'registered') return registered(journey);
   if (journey.state === 'unstarted') return said('not-registered', 'power', 'ramp.not-started', null);
   if (journey.state === 'dark') return said('not-registered', 'power', 'power.none', null);
   if (journey.state === 'halted') return said('not-registered', 'image', 'image.none', detail);
@@ -221,6 +241,23 @@ export function isDecided(journey: Journey): boolean {
   // What fails on a trial boot is overcome by going back to the old load.
   const failure = state === 'starting' && !journey.onTrial ? lastingFailure(journey) : null;
   return failure !== null && isFinal(failure.reason);
+}
+
+/** There may be something to look at all the same. */
+function registered(journey: Journey): Word {
+  const { loadRefusal, hasDuplicateAddress, setback, losses } = journey;
+  const sentences = [registeredText(journey)];
+  const lookAt = loadRefusal === null ? [] : [...LOAD_ADVICE];
+  if (hasDuplicateAddress) {
+    sentences.push('Somebody else uses its address.');
+    lookAt.push(...DUPLICATE_ADVICE);
+  }
+  if (setback !== null) {
+    const times = losses === 1 ? 'once' : `${losses} times, the last time`;
+    sentences.push(`It lost its registration ${times} because ${SETBACKS[setback].why}.`);
+    lookAt.push(...SETBACKS[setback].lookAt);
+  }
+  return { outcome: 'registered', stage: 'call-manager', cause: 'registered', text: sentences.join(' '), lookAt };
 }
 
 function registeredText({ load, orderedLoad, loadRefusal }: Journey): string {
