@@ -1,6 +1,6 @@
 /** The lab's call manager judged by SIPp: phones that nobody here wrote register, refresh, ask and leave, with digest, over UDP and TCP. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseIpv4 } from '../../firmware/wire/address.ts';
@@ -120,11 +120,14 @@ describe.skipIf(!SIPP_PRESENT)("the lab's registrar and phones of SIPp", () => {
     ['is too slow', 'u1', 'u1'],
   ] as const)(
     'calls between two processes of SIPp: the called phone %s (%s calls %s)',
+    // SIPp plays a scenario to the letter and never goes back: on a machine that stands still for half a second, its own repeated datagrams put it out of step.
+    { retry: 2 },
     async (does, calling, called) => {
       const { counters, switchboard } = await registrar();
       const answering = join(runFolder(), 'called.xml');
       const log = join(runFolder(), `called ${does} ${calling} ${called}.log`);
       writeFileSync(answering, CALLED_PHONE[does]);
+      rmSync(log, { force: true });
       const waiting = sipp('waiting', called, WAITING_PHONE, {
         first: 2000 + half,
         count: half,

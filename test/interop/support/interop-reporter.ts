@@ -15,7 +15,9 @@ export class InteropReporter implements Reporter {
     const result = test.result();
     const { state } = result;
     const seconds = ((test.diagnostic()?.duration ?? 0) / 1_000).toFixed(1);
-    this.#print(`  ${MARK[state].padEnd(8)} ${seconds.padStart(5)} s  ${test.fullName}`);
+    const tries = (test.diagnostic()?.retryCount ?? 0) + 1;
+    const again = tries === 1 ? '' : ` (try ${tries}; before it:)`;
+    this.#print(`  ${MARK[state].padEnd(8)} ${seconds.padStart(5)} s  ${test.fullName}${again}`);
     if (result.state === 'skipped' && result.note !== undefined) this.#print(`           ${result.note}`);
     for (const error of result.errors ?? []) this.#printError(error);
   }
