@@ -222,16 +222,18 @@ export interface TraceEvents {
   'call.state': {
     call: number;
     line: number;
-    state:
+    state: /** Off hook, dial tone, digits being typed. */
       | 'off-hook'
       | 'proceeding'
       | 'ring-out'
       | 'ring-in'
       | 'connected'
+      /** Held by us; `remote-hold` by the other side. */
       | 'hold'
       | 'remote-hold'
       | 'transfer'
       | 'busy'
+      /** The call manager cannot place it: congestion, or no such number. */
       | 'reorder'
       | 'ended';
     direction: 'in' | 'out';

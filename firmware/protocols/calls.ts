@@ -16,8 +16,10 @@
  *
  * `call` is any number of the client's own that names the call or the stream.
  */
+
 import type { Ipv4 } from '../../hal/nic.ts';
 import type { Instant } from '../../hal/timer.ts';
+import type { TraceEvents } from '../../hal/trace.ts';
 
 export interface MediaFormat {
   /** By the names of SDP; a codec that is not here is not spoken. */
@@ -67,21 +69,7 @@ export interface CallMedia {
   report(now: Instant, call: number): MediaReport | null;
 }
 
-export type CallState =
-  /** Off hook, dial tone, digits being typed. */
-  | 'off-hook'
-  | 'proceeding'
-  | 'ring-out'
-  | 'ring-in'
-  | 'connected'
-  /** Held by us; `remote-hold` by the other side. */
-  | 'hold'
-  | 'remote-hold'
-  | 'transfer'
-  | 'busy'
-  /** The call manager cannot place it: congestion, or no such number. */
-  | 'reorder'
-  | 'ended';
+export type CallState = TraceEvents['call.state']['state'];
 
 export interface CallView {
   /** Of the client's own; the same for all views of one call. */
